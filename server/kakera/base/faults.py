@@ -1,0 +1,84 @@
+"""One global fault counter for drives and index: tests set it, and it costs one attribute test when it is off.
+
+A *point* is a place where the world may fail: before and after each write, fdatasync, rename, unlink, index commit. Every passage of
+a point while a plan is set adds one to `count`; a plan acts when its number comes up, or with its probability.
+
+    faults.plan = Plan(kill_at=17)                 # SIGKILL of this process at the 17th passage
+    faults.plan = Plan(error={"drive.sync": EIO})  # every sync of a matching subject fails
+    if faults.plan: faults.hit("drive.write", subject=path)
+
+KAKERA_FAULTS in the environment (JSON of Plan's fields) sets the plan of a new process; the configuration never does.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+import re
+import signal
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Plan:
+    """What goes wrong. `kill_at`: passage number (1-based) of points whose name matches `match`.
+
+    error: point -> errno name ("EIO", "ENOSPC"); delay_s: point -> seconds; subject: regular expression on the subject (a path);
+    probability applies to errors and delays; lose_unsynced makes drives remember what was not synced, so that `drop_unsynced` of the
+    test drive can forget it.
+    """
+
+    kill_at: int = 0
+    match: str = ""
+    subject: str = ""
+    error: dict[str, str] = field(default_factory=dict)
+    delay_s: dict[str, float] = field(default_factory=dict)
+    probability: float = 1.0
+    seed: int = 0
+    skip: tuple[str, ...] = ()  # saboteurs: "fdatasync", "crc", "ack_before_commit" leave that step out, to test the tests
+    count: int = 0
+    trace: str = ""  # a file to which each passage is appended: how a test learns how many there are
+
+
+plan: Plan | None = None
+_random = random.Random(0)
+
+
+def from_environment() -> None:
+    """Set the plan of this process from KAKERA_FAULTS, if it is there."""
+    global plan
+    text = os.environ.get("KAKERA_FAULTS")
+    if text:
+        plan = Plan(**json.loads(text))
+        _random.seed(plan.seed)
+
+
+def skipped(step: str) -> bool:
+    """True when a saboteur leaves `step` out."""
+    return plan is not None and step in plan.skip
+
+
+def hit(point: str, subject: str = "") -> None:
+    """Pass a fault point. Raises OSError, sleeps, or kills this process, as the plan says."""
+    current = plan
+    if current is None:
+        return
+    if current.match and not re.search(current.match, point):
+        return
+    if current.subject and not re.search(current.subject, subject):
+        return
+    current.count += 1
+    if current.trace:
+        with open(current.trace, "a") as out:
+            out.write(f"{os.getpid()} {current.count} {point} {subject}\n")
+    if current.kill_at and current.count == current.kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if point in current.delay_s and _random.random() < current.probability:
+        time.sleep(current.delay_s[point])
+    name = current.error.get(point)
+    if name and _random.random() < current.probability:
+        code = getattr(errno, name)
+        raise OSError(code, os.strerror(code), subject)
