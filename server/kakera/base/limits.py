@@ -6,6 +6,9 @@ KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 
+# --- settings ------------------------------------------------------------------------------------------------------------
+MAX_CONFIG_BYTES = 1 * MIB  # a server.toml is a few KiB; a wrong path must not fill the memory
+
 # --- names and metadata -------------------------------------------------------------------------------------------------
 MAX_KEY_BYTES = 1024  # the vendors' own limit; keeps an index row within one page
 MAX_BUCKET_NAME = 63  # DNS label
@@ -27,7 +30,9 @@ CHUNK_BYTES = 4 * MIB  # unit of coding; a reader's and an uploader's memory is 
 CRC_BLOCK_BYTES = 64 * KIB  # a range read verifies no more than one block too much at each end
 MAX_META_BYTES = 256 * KIB  # 1,280 chunk references and 2 KiB of user metadata fit ten times over
 MAX_RECORD_BYTES = 8 * MIB  # header + meta + one fragment of the largest profile; bounds a scan's buffer
+MIN_K = 2  # below two data fragments coding is only copying
 MAX_K = 12  # profiles 2+1 to 12+4
+MIN_M = 1  # without parity a lost drive is lost data
 MAX_M = 4  # same
 
 # --- journal ------------------------------------------------------------------------------------------------------------
