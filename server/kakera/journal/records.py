@@ -10,6 +10,10 @@ from enum import IntEnum
 
 import msgspec
 
+from kakera.segments.meta import ChunkRef as ChunkRef
+from kakera.segments.meta import DataMeta as DataMeta
+from kakera.segments.meta import StrandMeta as StrandMeta
+
 
 class Placement(IntEnum):
     NONE = 0  # empty body
@@ -17,16 +21,6 @@ class Placement(IntEnum):
     CODED = 2  # this strand's own fragment in the record
     CHUNKS = 3  # DATA records in bulk segments
     PARTS = 4  # the PART records of an upload
-
-
-class ChunkRef(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One chunk in a bulk segment: where its DATA records lie on every strand, its size and crc32c before coding."""
-
-    segment: int
-    offset: int
-    length: int
-    size: int
-    crc: int
 
 
 class Checksum(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -134,25 +128,3 @@ class SettingsMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):
     region: str = ""
     settings: bytes = b""
     generation: int = 0
-
-
-class StrandMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """HEADER: first record of every strand. members: drive id by strand index, "" where none was to be had. Journal only:
-    previous: the segment before (0: none), previous_end: the last sequence of it that counts, floor: oldest segment that counts."""
-
-    cluster: str
-    kind: str
-    k: int
-    m: int
-    members: list[str]
-    created_ms: int
-    previous: int = 0
-    previous_end: int = 0
-    floor: int = 0
-
-
-class DataMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """DATA: chunk `number` of the body named by the record's command id; crc: crc32c of the chunk before coding."""
-
-    number: int
-    crc: int
