@@ -43,6 +43,7 @@ class EntryRow(Row, frozen=True):
 
     version: 16 bytes, or b"" for the null version. order: sequence of the record that made it the newest; unchanged by MOVED.
     flags: see `Entry`. etag: hex, with "-N" for a multipart. checksum: name of the checksum algorithm or "".
+    body_id: whose DATA or parts the body is, b"" when it is in the record.
     """
 
     bucket_id: int
@@ -58,6 +59,7 @@ class EntryRow(Row, frozen=True):
     segment: int
     offset: int
     length: int
+    body_id: bytes
 
 
 class VersionRow(Row, frozen=True):
@@ -76,6 +78,7 @@ class VersionRow(Row, frozen=True):
     segment: int
     offset: int
     length: int
+    body_id: bytes
 
 
 class VersionIdRow(Row, frozen=True):

@@ -32,10 +32,10 @@ class Body(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Put(msgspec.Struct, array_like=True, tag=1, frozen=True, gc=False):
-    """Append OBJECT. meta: an encoded ObjectMeta, whose version agrees with the bucket's versioning at `generation`. `segments`:
-    [segment, bytes] for a body in bulk."""
+    """Append OBJECT. meta: an encoded ObjectMeta, whose version agrees with the bucket's versioning at `generation`."""
 
     id: bytes
+    bucket: str
     bucket_id: int
     generation: int
     meta: bytes
@@ -47,6 +47,7 @@ class PutPart(msgspec.Struct, array_like=True, tag=2, frozen=True, gc=False):
     """Append PART if the upload is open. meta: PartMeta."""
 
     id: bytes
+    bucket: str
     bucket_id: int
     meta: bytes
     body: Body
@@ -56,6 +57,7 @@ class CreateUpload(msgspec.Struct, array_like=True, tag=3, frozen=True, gc=False
     """Append UPLOAD; id is the upload id. meta: UploadMeta."""
 
     id: bytes
+    bucket: str
     bucket_id: int
     meta: bytes
 
@@ -65,6 +67,7 @@ class Complete(msgspec.Struct, array_like=True, tag=4, frozen=True, gc=False):
     id: the upload id with its bits inverted (the upload id itself is CreateUpload's)."""
 
     id: bytes
+    bucket: str
     bucket_id: int
     generation: int
     meta: bytes
@@ -74,6 +77,7 @@ class Complete(msgspec.Struct, array_like=True, tag=4, frozen=True, gc=False):
 
 class Abort(msgspec.Struct, array_like=True, tag=5, frozen=True, gc=False):
     id: bytes
+    bucket: str
     bucket_id: int
     key: bytes
     upload_id: bytes
@@ -84,6 +88,7 @@ class Delete(msgspec.Struct, array_like=True, tag=6, frozen=True, gc=False):
     else exactly that version (b"" the null one)."""
 
     id: bytes
+    bucket: str
     bucket_id: int
     generation: int
     key: bytes

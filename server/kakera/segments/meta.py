@@ -34,6 +34,8 @@ class StrandMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):
     previous: int = 0
     previous_end: int = 0
     floor: int = 0
+    floor_sequence: int = 0
+    opening: int = 0
 
 
 class DataMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -58,7 +58,7 @@ class Flag(IntEnum):
 
     REPLICATED = 1  # the body is the same on every strand
     MOVED = 2  # appended again by cleaning, compaction or a change of tags: identity and order unchanged (R7)
-    OPENING = 4  # part of a recovery's opening record (R15): counts only if the whole opening is there
+    UNVERSIONED = 4  # the bucket never had versioning when this was decided: replay need not look for other versions
 
 
 class Header(NamedTuple):
