@@ -1,0 +1,1 @@
+"""The deployment framework: from a blueprint to a verified, running store."""

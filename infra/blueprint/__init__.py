@@ -1,0 +1,1 @@
+"""What the architect wrote, read strictly, and expanded to the Plan."""
