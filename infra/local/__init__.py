@@ -1,0 +1,1 @@
+"""A blueprint of one host, run on the machine it was typed on."""
