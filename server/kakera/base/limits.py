@@ -42,9 +42,76 @@ MAX_BATCH_BYTES = 8 * MIB  # bounds one write per drive, so the sync stays withi
 RESEND_LIMIT_S = 30.0  # a worker gives up (503, unknown) after this; ids are kept longer (R16)
 APPLIED_IDS_LOADED = 1_000_000  # ids read back at start: more than RESEND_LIMIT_S at twice the best rate measured
 MAX_PENDING_COMMANDS = 4096  # per worker; above it the worker answers Busy
+MAX_FRAME_BYTES = 64 * MIB  # a frame of MAX_FRAME_COMMANDS inline bodies fits many times; a corrupt length does not
+MAX_FRAME_COMMANDS = 256  # so that one frame of the largest bodies stays below MAX_FRAME_BYTES
+MAX_WORKERS = 64  # connections that wait to be accepted
+JOURNAL_SOCKET_BYTES = 1 * MIB  # one read of everything a worker sent while a batch was synced
+COMMITTER_IDLE_S = 0.2  # how long the committer sleeps with nothing to do: housekeeping looks at drives that often
+RECONNECT_S = 0.05  # a committer that died is back in under a second; its workers notice within this
+STATUS_S = 0.5  # how old a worker's picture of the committer may be
+MAX_UNDECIDED_KEYS = 100_000  # read-only service holds them in memory in every worker; above it everything answers 503
+DRIVE_REJOIN_S = 5.0  # an excluded drive is tried again after this, doubling to the next
+DRIVE_REJOIN_MAX_S = 300.0  # so that a dying drive costs one roll in five minutes at most
+MAX_SUSPECTS = 1000  # untrusted strands remembered for heal; a census finds what is forgotten
+DRIVE_PROBE_S = 1.0  # how often drives and free space are looked at
+CLEAN_STEP_RECORDS = 256  # live records moved in one step of cleaning: a few ms between two batches (R12)
+CLEAN_STEP_BYTES = 4 * MIB  # likewise in bytes
+MAX_CREATE_ATTEMPTS = 4  # a new segment is tried on so many sets of drives before the journal is read-only
 REPLAY_BATCH_RECORDS = 2048  # one index transaction while replaying
 INDEX_RETRY_LIMIT = 5  # a failing index transaction is tried so often, then the committer exits (R4)
 
 # --- listing ------------------------------------------------------------------------------------------------------------
 MAX_LIST_KEYS = 1000  # one page, the vendors' limit
 MAX_SCAN_ROWS = 20_000  # rows one page may touch before it returns truncated with a marker
+
+# --- the wire of a request (dialects) -----------------------------------------------------------------------------------
+MAX_QUERY_PARAMETERS = 256  # the richest documented request has under 40; bounds sorting while a signature is checked
+MAX_SIGNED_HEADERS = 128  # more than the header bound of the edge lets through with useful values; bounds the canonical request
+MAX_CREDENTIAL_CHARS = 256  # access key id, date, region, service; longer ones are not worth a cache entry
+MAX_CLOCK_SKEW_S = 900  # S3's rule: 15 minutes either way
+MAX_PRESIGN_EXPIRES_S = 604_800  # S3's rule: one week
+SIGNING_KEYS_CACHED = 1024  # one per access key, day and region; four HMACs saved a request
+PARSED_CREDENTIALS_CACHED = 4096  # Authorization prefixes and X-Amz-Credential values; one per client and header set
+PARSED_TIMESTAMPS_CACHED = 2048  # the seconds of a 15 minute window both ways
+HASH_INLINE_BYTES = 128 * KIB  # hashed on the event loop: 0.3 ms; more goes to a thread, which costs 0.1 ms to reach
+MIN_AWS_CHUNK_BYTES = 8 * KIB  # S3's rule for every aws-chunk but the last; bounds Python work per byte
+MAX_AWS_CHUNK_LINE_BYTES = 256  # 16 hex digits, ";chunk-signature=", 64 hex digits, with room
+MAX_TRAILER_BYTES = 4 * KIB  # a checksum and a signature are 150 bytes
+MAX_TRAILERS = 8  # one is in use
+MAX_XML_BYTES = 2 * MIB  # 10,000 parts with checksums, or 1,000 keys of 1 KiB, fully escaped
+MAX_XML_DEPTH = 16  # our deepest document has 4 levels
+MAX_DELETE_KEYS = 1000  # S3's rule for one multi-delete
+MAX_BUCKET_TAGS = 50  # S3's rule
+MAX_TAG_KEY_CHARS = 128  # S3's rule
+MAX_TAG_VALUE_CHARS = 256  # S3's rule
+
+# --- the edge: connections and requests -----------------------------------------------------------------------------------
+MAX_URL_BYTES = 8 * KIB  # a key of 1,024 bytes is 3,072 when escaped, a presigned query with a session token 2 KiB
+MAX_HEADER_BYTES = 32 * KIB  # S3 takes 8 KiB of headers; tokens of proxies and sessions come on top
+MAX_HEADER_COUNT = 200  # 2 KiB of user metadata in names of a few letters
+MAX_PIPELINED_REQUESTS = 256  # per connection; browsers and SDKs send none ahead, so that more is an attack on memory
+MAX_CONNECTIONS = 4096  # per worker: 20 KiB each with their buffers
+MAX_REQUESTS_AT_ONCE = 1024  # per worker; each may hold a few chunks, above it 503 is the honest answer
+BODY_BUFFER_BYTES = 512 * KIB  # read ahead of the application on one connection: two reads of the socket
+WRITE_BUFFER_BYTES = 512 * KIB  # written ahead of a slow client on one connection
+DISCARD_BYTES = 1 * MIB  # of a body nobody wanted, read so that the connection lives on; more costs a new connection
+LINGER_S = 2.0  # a client that still sends gets this long to see why it was refused before the connection is reset
+HEADER_TIMEOUT_S = 20.0  # a whole head must arrive in this time, whatever its rate (slowloris)
+KEEP_ALIVE_S = 75.0  # idle connections; longer than the 60 s of the usual balancers, which then close first
+BODY_STALL_S = 60.0  # not one byte of an announced body
+WRITE_STALL_S = 60.0  # not one byte taken by the client
+SWEEP_S = 1.0  # how exactly the four times above are kept: one timer a worker instead of two a request
+DRAIN_LIMIT_S = 25.0  # after SIGTERM requests under way may finish; under the 30 s most supervisors grant
+READY_CACHE_S = 0.5  # balancers of many nodes ask many times a second
+READY_WAIT_S = 2.0  # a committer that does not answer a question about itself is not ready
+
+# --- the edge: what is observed -------------------------------------------------------------------------------------------
+MAX_LEDGER_ENTRIES = 65_536  # finished requests waiting to be written down: 3 s at the best rate; more are counted, not kept
+LEDGER_FLUSH_S = 0.1  # lines are written in batches: a write a line would cost more than the request's parsing
+MAX_LOGGED_KEY_BYTES = 1024  # a line names one key
+
+# --- processes ------------------------------------------------------------------------------------------------------------
+RESTART_DELAYS_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # a child that dies is back at once; one that keeps dying, ever more slowly
+RESTART_FORGET_S = 30.0  # a child that lived so long starts the series anew
+STOP_LIMIT_S = 40.0  # ordered stop: drain, then background, then committer; after it, SIGKILL (nothing acked is lost)
+OPEN_FILES = 65_536  # connections + strands; the usual soft limit of 1,024 is below one worker's connections

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from kakera.base import limits
-from kakera.index.interface import Key, Rows
+from kakera.index.interface import Index, Key, Rows
 from kakera.index.tables import (
     APPLIED, BODIES, BUCKETS, BULK, COMPLETED, ENTRIES, PARTS, UPLOADS, VERSION_IDS, VERSIONS,
     AppliedRow, BodyRow, BucketRow, BulkRow, CompletedRow, Entry, EntryRow, Location, PartRow, Row, Table, UploadRow, VersionIdRow,
@@ -78,7 +78,7 @@ class _Draft:
 
     def done(self) -> list[Change]:
         for segment, live_bytes in self._live.items():
-            self.changes.append(Put(BULK, BulkRow(segment, live_bytes)))
+            self.changes.append(Put(BULK, BulkRow(segment, live_bytes)) if live_bytes else Remove(BULK, (segment,)))
         return self.changes
 
 
@@ -91,9 +91,25 @@ def apply(fact: Fact, rows: Rows) -> list[Change]:
     return draft.done()
 
 
-def prune(floor_sequence: int) -> list[Change]:
+def prune(floor_sequence: int, rows: Rows) -> list[Change]:
     """What a raised floor takes from the tables that remember commands (R7, R16)."""
-    return [RemoveRange(APPLIED, (0,), (floor_sequence,))]
+    changes: list[Change] = [RemoveRange(APPLIED, (0,), (floor_sequence,))]
+    low: Key = (b"",)
+    while page := rows.scan(COMPLETED, low, None, limit=limits.REPLAY_BATCH_RECORDS):
+        changes.extend(Remove(COMPLETED, (row.upload_id,)) for row in page if row.sequence < floor_sequence)
+        low = (page[-1].upload_id + b"\0",)
+    return changes
+
+
+def execute(changes: Sequence[Change], index: Index) -> None:
+    """Carry changes out inside the index's open transaction."""
+    for change in changes:
+        if type(change) is Put:
+            index.put(change.table, change.row)
+        elif type(change) is Remove:
+            index.delete(change.table, change.key)
+        elif type(change) is RemoveRange:
+            index.delete_range(change.table, change.low, change.high)
 
 
 def reply_of(fact: Fact) -> Ok:
@@ -113,7 +129,11 @@ def _object(draft: _Draft, fact: Fact) -> None:
     meta: ObjectMeta = codec.META[Type.OBJECT].decode(fact.meta)
     moved = bool(fact.flags & Flag.MOVED)
     entry = _entry(meta, fact)
-    old = _place(draft, entry, fact) if not moved else _place_moved(draft, entry)
+    old: EntryRow | VersionRow | None = None
+    if moved:
+        old = _place_moved(draft, entry)
+    else:
+        _place(draft, entry, fact)
     if meta.placement == Placement.CHUNKS:
         if old is not None:
             _release_chunks(draft, meta.body_id)

@@ -130,12 +130,11 @@ class Status(msgspec.Struct, array_like=True, tag=10, frozen=True, gc=False):
 
 
 class Clean(msgspec.Struct, array_like=True, tag=11, frozen=True, gc=False):
-    """One step of the background: what = "roll" (seal the journal segment, so that it can be healed), "clean" (oldest segment),
-    "drop_bulk" (forget the BulkRow of `segment`, if nothing refers to it)."""
+    """One step of the background (R14). what = "roll": seal the open journal segment, so that it can be healed; "clean": move what is
+    live out of the oldest segment (value 1: again); "finish": raise the floor above it and drop it, once "clean" answered 0."""
 
     id: bytes
     what: str
-    segment: int = 0
 
 
 Command = Put | PutPart | CreateUpload | Complete | Abort | Delete | Rewrite | PutSettings | OpenBulk | Status | Clean
@@ -164,15 +163,17 @@ Reply = Ok | No
 
 
 class SegmentInfo(msgspec.Struct, frozen=True):
-    """One journal segment of the chain, oldest first. `end`: byte length that counts; last: last sequence."""
+    """One journal segment of the chain, oldest first. `end`: byte length that counts; first, last: its sequences."""
 
     segment: int
     end: int
+    first: int
     last: int
 
 
 class StatusReply(msgspec.Struct, frozen=True):
-    """mode: "ready", "read-only", "starting"; reason: why not ready."""
+    """mode: "ready", "read-only", "starting"; reason: why not ready. undecided: (bucket id, key) that read-only must not answer
+    for; bucket id 0: buckets themselves. full: only DELETE is taken."""
 
     mode: str
     reason: str
@@ -182,3 +183,6 @@ class StatusReply(msgspec.Struct, frozen=True):
     drives: dict[str, str]  # slot -> "ok", "absent: reason", "excluded: reason"
     batches: int
     commands: int
+    full: bool = False
+    undecided: list[tuple[int, bytes]] = []
+    suspects: list[tuple[int, int, str]] = []  # (segment, slot, reason): strands to heal

@@ -1,0 +1,222 @@
+"""Reading journal segments as the union of their strands (R15): file length means nothing, one good copy of a meta is enough, a coded
+body needs k good fragments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from kakera.base import limits
+from kakera.index.tables import Location
+from kakera.journal import codec
+from kakera.journal.apply import Fact
+from kakera.journal.decide import NO_BODY, Proposal
+from kakera.journal.commands import Body
+from kakera.segments.codec import codec as coder
+from kakera.segments.drive import JOURNAL, Drive, Strand
+from kakera.segments.meta import StrandMeta
+from kakera.segments.record import HEADER_BYTES, Flag, Header, Type, crc32c, parse_header, verify_body, verify_head
+
+_WINDOW_BYTES = 1 * limits.MIB  # one read of a scan: a few thousand small records
+_HEADER_WINDOW_BYTES = 4 * limits.KIB  # enough for a header: a survey opens every strand there is
+
+
+class Copy:
+    """One strand of a journal segment on one present drive, read through a window."""
+
+    def __init__(self, drive: Drive, segment: int, index: int, meta: StrandMeta, header_bytes: int) -> None:
+        self.drive = drive
+        self.strand = Strand(JOURNAL, segment)
+        self.index = index
+        self.meta = meta
+        self.header_bytes = header_bytes
+        self._window = b""
+        self._at = 0
+        self.window_bytes = _HEADER_WINDOW_BYTES
+
+    def read(self, offset: int, length: int) -> memoryview:
+        """`length` bytes at `offset`; fewer when the file ends or the drive fails."""
+        if offset < self._at or offset + length > self._at + len(self._window):
+            try:
+                self._window = self.drive.read(self.strand, offset, max(length, self.window_bytes))
+            except OSError:
+                self._window = b""
+            self._at = offset
+        start = offset - self._at
+        return memoryview(self._window)[start : start + length]
+
+    def forget(self) -> None:
+        self._window = b""
+
+    def record(self, offset: int, sequence: int | None = None) -> tuple[Header, bytes, bytes] | None:
+        """(header, meta, body) when the record at `offset` is whole and this strand's own, else None."""
+        head = parse_header(self.read(offset, HEADER_BYTES))
+        if head is None or head.segment != self.strand.segment or head.strand != self.index:
+            return None
+        if sequence is not None and head.sequence != sequence:
+            return None
+        view = self.read(offset, head.length)
+        if len(view) < head.length or not verify_head(head, view):
+            return None
+        body_at = HEADER_BYTES + head.meta_bytes + head.table_bytes
+        body = bytes(view[body_at : body_at + head.body_bytes])
+        if not verify_body(head, body, view[HEADER_BYTES + head.meta_bytes : body_at]):
+            return None
+        return head, bytes(view[HEADER_BYTES : HEADER_BYTES + head.meta_bytes]), body
+
+
+class Union(NamedTuple):
+    """What all readable strands together say of one record. doubtful: strands that hold something there which is neither the
+    record nor the nothing that a torn write leaves: perhaps damaged after an ack."""
+
+    header: Header
+    meta: bytes
+    bodies: dict[int, bytes]
+    doubtful: int
+
+    @property
+    def copies(self) -> int:
+        return len(self.bodies)
+
+    @property
+    def decodable(self) -> bool:
+        """True when the body can be had: any copy of a replicated or empty one, k of a coded one."""
+        return len(self.bodies) >= (self.header.k or 1)
+
+    def fact(self, offset: int) -> Fact:
+        head = self.header
+        location = Location(head.segment, offset, head.length)
+        return Fact(head.type, head.flags, head.sequence, head.command_id, self.meta, location)
+
+    def proposal(self) -> Proposal:
+        """The record as it can be appended again, its fragments all there."""
+        head = self.header
+        flags = head.flags & ~Flag.REPLICATED
+        return Proposal(head.type, flags, head.command_id, self.meta, rebuild_body(head, self.bodies))
+
+
+def rebuild_body(head: Header, bodies: dict[int, bytes]) -> Body:
+    """All fragments of an inline body from any k (or the one replicated piece)."""
+    if head.body_bytes == 0:
+        return NO_BODY
+    if not head.k:
+        piece = next(iter(bodies.values()))
+        return Body([piece], [crc32c(piece)], head.body_size)
+    if len(bodies) == head.k + head.m:
+        fragments = [bodies[index] for index in range(head.k + head.m)]
+    else:
+        code = coder(head.k, head.m)
+        fragments = code.encode(code.decode(dict(bodies), head.body_size))
+    return Body(fragments, [crc32c(piece) for piece in fragments], head.body_size, head.k, head.m)
+
+
+class View:
+    """One journal segment over all present drives."""
+
+    def __init__(self, segment: int, copies: list[Copy], present: frozenset[str]) -> None:
+        self.segment = segment
+        self.copies = copies
+        self.meta = copies[0].meta
+        self.start = copies[0].header_bytes
+        readable = {copy.index for copy in copies}
+        self.unreadable = sum(
+            1 for index, drive in enumerate(self.meta.members) if drive and drive not in present and index not in readable
+        )
+
+    @property
+    def need(self) -> int:
+        """k+1: how many strands an acked record was durable on."""
+        return self.meta.k + 1
+
+    def accepted(self, copies: int, doubtful: int = 0) -> bool:
+        """False: provably never acked, the tail may be cut here (R15)."""
+        return copies + doubtful + self.unreadable >= self.need
+
+    def union(self, offset: int, sequence: int) -> Union | None:
+        """The record at `offset`, or None when no readable strand has it."""
+        found = {copy.index: copy.record(offset, sequence) for copy in self.copies}
+        whole = [record for record in found.values() if record is not None]
+        if not whole:
+            return None
+        head, meta, _ = whole[0]
+        bodies = {index: record[2] for index, record in found.items() if record is not None}
+        damaged = [copy for copy in self.copies if found[copy.index] is None]
+        doubtful = sum(1 for copy in damaged if _looks_damaged(copy.read(offset, head.length), head.length))
+        return Union(head, meta, bodies, doubtful)
+
+    def fact(self, offset: int, sequence: int) -> Fact | None:
+        """The record at `offset` from the first strand that has it whole (replay needs no body)."""
+        for copy in self.copies:
+            record = copy.record(offset, sequence)
+            if record is not None:
+                return Union(record[0], record[1], {}, 0).fact(offset)
+        return None
+
+    def facts(self, last: int, *, start: tuple[int, int] | None = None) -> Iterator[Fact | None]:
+        """Facts from `start` (offset, sequence; default: the first) up to sequence `last`; a None where no strand has the next: stop."""
+        offset, sequence = start or (self.start, self.meta.previous_end + 1)
+        while sequence <= last:
+            fact = self.fact(offset, sequence)
+            yield fact
+            if fact is None:
+                return
+            offset, sequence = offset + fact.location.length, sequence + 1
+
+
+def _looks_damaged(view: memoryview, length: int) -> bool:
+    """True when these bytes cannot be what a torn or missing write leaves. New strand space reads as zeros or not at all, in whole
+    512-byte sectors: a record with no empty sector in it was written whole, and something changed it since."""
+    if len(view) < length:
+        return False
+    data = bytes(view)
+    return all(any(data[at : at + 512]) for at in range(0, length, 512))
+
+
+def survey(drives: Iterable[Drive], identities: dict[int, str], *, only: int = 0) -> dict[int, View]:
+    """Every journal segment of which at least one present drive holds a whole header (with its opening).
+
+    Args:
+        identities: slot -> drive id of the drives that are present.
+        only: look at this segment alone.
+    """
+    found: dict[int, list[Copy]] = {}
+    for drive in drives:
+        try:
+            strands = list(drive.strands(JOURNAL))
+        except OSError:
+            continue
+        for segment, _length in strands:
+            copy = _open_copy(drive, segment) if only in (0, segment) else None
+            if copy is not None:
+                found.setdefault(segment, []).append(copy)
+    present = frozenset(identities.values())
+    return {segment: View(segment, _one_each(copies), present) for segment, copies in found.items()}
+
+
+def _open_copy(drive: Drive, segment: int) -> Copy | None:
+    """The strand with its header parsed, None when header or opening are not whole."""
+    probe = Copy(drive, segment, 0, StrandMeta("", "", 0, 0, [], 0), 0)
+    head = parse_header(probe.read(0, HEADER_BYTES))
+    if head is None or head.type != Type.HEADER or head.segment != segment:
+        return None
+    view = probe.read(0, head.length)
+    if not verify_head(head, view):
+        return None
+    meta: StrandMeta = codec.META[Type.HEADER].decode(bytes(view[HEADER_BYTES : HEADER_BYTES + head.meta_bytes]))
+    copy = Copy(drive, segment, head.strand, meta, head.length)
+    offset = head.length
+    for number in range(meta.opening):
+        record = copy.record(offset, meta.previous_end + 1 + number)
+        if record is None:
+            return None
+        offset += record[0].length
+    copy.window_bytes = _WINDOW_BYTES
+    return copy
+
+
+def _one_each(copies: list[Copy]) -> list[Copy]:
+    """One copy a strand index (a drive replaced and come back may hold a second), in index order."""
+    best: dict[int, Copy] = {}
+    for copy in sorted(copies, key=lambda c: c.index):
+        best.setdefault(copy.index, copy)
+    return list(best.values())

@@ -1,0 +1,196 @@
+"""The committer as a process: one thread, one epoll, a Unix socket. Everything that arrived while the last batch was being synced is
+the next batch (group commit)."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import selectors
+import signal
+import socket
+import sys
+from collections import deque
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from kakera.base import errors, faults, limits
+from kakera.journal import wire
+from kakera.journal.commands import Command, Put, PutPart, Reply, Rewrite
+from kakera.journal.committer import Committer, IndexFailed
+
+log = structlog.get_logger()
+
+
+class _Peer:
+    """One worker's connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.unpacker = wire.commands_unpacker()
+        self.out = bytearray()
+        self.open = True
+
+
+class Service:
+    """Accepts workers, forms batches, sends replies."""
+
+    def __init__(self, committer: Committer, path: Path) -> None:
+        self._committer = committer
+        self._path = path
+        self._selector = selectors.DefaultSelector()
+        self._pending: deque[tuple[_Peer, int, Command]] = deque()
+        self._stopping = False
+        self._listener = _listen(path)
+        self._selector.register(self._listener, selectors.EVENT_READ, None)
+
+    def stop(self) -> None:
+        """Finish the batch under way, then return from `run`."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Until `stop`. Raises IndexFailed when the process must end."""
+        while not self._stopping:
+            self._collect(0.0 if self._pending else limits.COMMITTER_IDLE_S)
+            if self._pending:
+                self._turn()
+            self._committer.tick()
+        self._path.unlink(missing_ok=True)
+
+    # --- in --------------------------------------------------------------------------------------------------------------
+
+    def _collect(self, timeout_s: float) -> None:
+        for key, events in self._selector.select(timeout_s):
+            if key.data is None:
+                self._accept()
+                continue
+            peer: _Peer = key.data
+            if events & selectors.EVENT_WRITE:
+                self._flush(peer)
+            if events & selectors.EVENT_READ and len(self._pending) < limits.MAX_PENDING_COMMANDS:
+                self._receive(peer)
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        connection.setblocking(False)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            connection.setsockopt(socket.SOL_SOCKET, option, limits.JOURNAL_SOCKET_BYTES)
+        peer = _Peer(connection)
+        self._selector.register(connection, selectors.EVENT_READ, peer)
+
+    def _receive(self, peer: _Peer) -> None:
+        try:
+            data = peer.connection.recv(limits.JOURNAL_SOCKET_BYTES)
+            if not data:
+                self._close(peer)
+                return
+            for number, command in peer.unpacker.feed(data):
+                self._pending.append((peer, number, command))
+        except BlockingIOError:
+            return
+        except (OSError, msgspec.DecodeError, wire.FrameTooLarge) as error:
+            log.warning("journal.peer_dropped", reason=str(error))
+            self._close(peer)
+
+    def _close(self, peer: _Peer) -> None:
+        if peer.open:
+            peer.open = False
+            self._selector.unregister(peer.connection)
+            peer.connection.close()
+
+    # --- a turn ----------------------------------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        turn: list[tuple[_Peer, int, Command]] = []
+        size = 0
+        while self._pending and len(turn) < limits.MAX_BATCH_COMMANDS and size < limits.MAX_BATCH_BYTES:
+            item = self._pending.popleft()
+            turn.append(item)
+            size += weight(item[2])
+
+        def deliver(replies: list[Reply]) -> None:
+            out: dict[_Peer, list[tuple[int, Reply]]] = {}
+            for (peer, number, _), reply in zip(turn, replies, strict=True):
+                out.setdefault(peer, []).append((number, reply))
+            for peer, items in out.items():
+                if peer.open:
+                    peer.out += wire.pack(items)
+                    self._flush(peer)
+
+        self._committer.process([command for _, _, command in turn], deliver)
+
+    def _flush(self, peer: _Peer) -> None:
+        try:
+            while peer.out:
+                sent = peer.connection.send(peer.out)
+                del peer.out[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._close(peer)
+            return
+        if len(peer.out) > limits.MAX_FRAME_BYTES:
+            log.warning("journal.peer_dropped", reason="does not read its replies")
+            self._close(peer)
+        elif peer.open:
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if peer.out else 0)
+            if self._selector.get_key(peer.connection).events != wanted:
+                self._selector.modify(peer.connection, wanted, peer)
+
+
+def weight(command: Command) -> int:
+    """Bytes a command will put on one strand, about."""
+    if isinstance(command, Put | PutPart | Rewrite):
+        fragments = command.body.fragments
+        return len(command.meta) + (len(fragments[0]) if fragments else 0)
+    return 256
+
+
+def _listen(path: Path) -> socket.socket:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    os.chmod(path, 0o600)
+    listener.listen(limits.MAX_WORKERS)
+    listener.setblocking(False)
+    return listener
+
+
+def lock(path: Path) -> int:
+    """The one committer of the partition (R15). Raises Busy when another process holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise errors.Busy(f"another committer holds {path}") from error
+    return fd
+
+
+def serve(committer: Committer, socket_path: Path, lock_path: Path) -> int:
+    """Run until SIGTERM or SIGINT. Returns the process's exit code: 0 clean, 3 the index failed, 4 locked by another."""
+    faults.from_environment()
+    try:
+        fd = lock(lock_path)
+    except errors.Busy as error:
+        log.error("journal.locked", reason=error.message)
+        return 4
+    service = Service(committer, socket_path)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: service.stop())
+    committer.start()
+    try:
+        service.run()
+    except IndexFailed as error:
+        log.error("index.failed", reason=str(error))
+        sys.stderr.flush()
+        os._exit(3)
+    committer.close()
+    os.close(fd)
+    return 0
