@@ -7,7 +7,7 @@ import pytest
 
 from tests.needs import in_ci, require
 
-# No deadline: a shared machine is late for reasons of its own. print_blob: a failure found in CI can be replayed at home.
+# No deadline: a shared machine is late for reasons of its own. print_blob: a failure can be replayed.
 hypothesis.settings.register_profile(
     "kakera",
     deadline=None,

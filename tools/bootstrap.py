@@ -23,11 +23,11 @@ def complaint() -> str | None:
     """What this interpreter lacks, with the remedy; None when it will do."""
     if sys.version_info[:2] != (3, 11):
         found = ".".join(str(part) for part in sys.version_info[:3])
-        return f"the lock is made for Python 3.11, this is {found}. Name another with: make up PYTHON=/path/to/python3.11"
+        return f"the lock is made for Python 3.11, this is {found}; name another: make up PYTHON=..."
     try:
-        import ensurepip  # noqa: F401, PLC0415  (Debian ships it apart from python3)
+        import ensurepip  # noqa: F401  (Debian ships it apart from python3)
     except ImportError:
-        return "this Python has no ensurepip, so it cannot make a virtual environment. On Debian: apt-get install python3.11-venv"
+        return "this Python has no ensurepip and cannot make an environment. On Debian: apt-get install python3.11-venv"
     return None
 
 

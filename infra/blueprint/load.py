@@ -165,7 +165,8 @@ def _position(tree: Any, where: tuple[int | str, ...], *, on_key: bool) -> tuple
     for number, part in enumerate(where):
         if isinstance(part, str) and isinstance(node, CommentedMap) and part in node:
             last = number == len(where) - 1
-            place = node.lc.key(part) if on_key and last else node.lc.value(part)
+            # A value that is not there has no place of its own: the parser names the next line.
+            place = node.lc.key(part) if (on_key and last) or node[part] is None else node.lc.value(part)
         elif isinstance(part, int) and isinstance(node, CommentedSeq) and part < len(node):
             place = node.lc.item(part)
         else:

@@ -76,7 +76,8 @@ def main() -> int:
     else:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # A worker of its own, as the real one has: nothing of a session may be left behind.
-    worker = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"])
+    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"
+    worker = subprocess.Popen([sys.executable, "-c", deaf])
     (state / "worker.pid").write_text(str(worker.pid))
     host, _, port = settings["server"]["listen"].rpartition(":")
     try:
