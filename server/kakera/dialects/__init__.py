@@ -1,0 +1,1 @@
+"""Vendors' dialects: HTTP to neutral commands and back."""
