@@ -25,7 +25,7 @@ test-clients: .venv/ready ## Other people's clients against a running server
 test-model: .venv/ready ## The journal's model, wide bounds
 	@$(PY) -m tests.suites model
 bench: .venv/ready ## Figures and their ratio to a baseline of the same run (ENDPOINT= for another server)
-	@$(PY) -m kakera.cli.main bench $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(BENCH)
+	@$(PY) -m tests.bench $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(BENCH)
 lock: .venv/ready ## Make requirements.lock again from pyproject.toml
 	@$(PY) -m pip install -q uv==0.13.9 && .venv/bin/uv pip compile pyproject.toml -q --extra server --extra infra --extra dev --python-version 3.11 --python-platform linux --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock $(LOCK)
 clean: ## Remove what make made; never the data
