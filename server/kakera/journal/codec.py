@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from kakera.journal import records
+from kakera.journal import commands, records
 from kakera.segments.record import Type
 
 encode = msgspec.msgpack.Encoder().encode
@@ -20,4 +20,5 @@ META: dict[int, msgspec.msgpack.Decoder[Any]] = {
     Type.ABORT: msgspec.msgpack.Decoder(records.AbortMeta),
     Type.SETTINGS: msgspec.msgpack.Decoder(records.SettingsMeta),
 }
+OK = msgspec.msgpack.Decoder(commands.Ok)
 SEGMENT_BYTES = msgspec.msgpack.Decoder(list[tuple[int, int]])

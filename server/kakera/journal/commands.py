@@ -131,10 +131,12 @@ class Status(msgspec.Struct, array_like=True, tag=10, frozen=True, gc=False):
 
 class Clean(msgspec.Struct, array_like=True, tag=11, frozen=True, gc=False):
     """One step of the background (R14). what = "roll": seal the open journal segment, so that it can be healed; "clean": move what is
-    live out of the oldest segment (value 1: again); "finish": raise the floor above it and drop it, once "clean" answered 0."""
+    live out of the oldest segment (value 1: again); "finish": raise the floor above it and drop it, once "clean" answered 0;
+    "drop_bulk": no row refers to bulk segment `segment`, and from now on no command may: its strands can go (R7)."""
 
     id: bytes
     what: str
+    segment: int = 0
 
 
 Command = Put | PutPart | CreateUpload | Complete | Abort | Delete | Rewrite | PutSettings | OpenBulk | Status | Clean

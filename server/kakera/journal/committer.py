@@ -14,12 +14,12 @@ import structlog
 from kakera.base import clock, errors, faults, limits
 from kakera.base.ids import segment_id
 from kakera.index.interface import Index, Mark
-from kakera.index.tables import Location
+from kakera.index.tables import BULK, Location
 from kakera.journal import codec, commands, recovery, strands
 from kakera.journal.apply import Fact, apply, execute, prune, reply_of
 from kakera.journal.cleaning import Cleaner
 from kakera.journal.commands import No, Ok, Reply, SegmentInfo, StatusReply
-from kakera.journal.decide import Proposal, decide, refusal
+from kakera.journal.decide import Proposal, decide, refusal, segments_named
 from kakera.journal.lanes import Lanes
 from kakera.journal.members import Members, reason_of
 from kakera.journal.once import Applied
@@ -75,6 +75,9 @@ class Committer:
         self._applied = Applied(settings.resend_limit_s)
         self._probed_at_s = 0.0
         self._wanted: set[str] = set()
+        # Bulk segments whose drop was granted. A command that names one was sent by a worker that died, and its pin with it; the set
+        # may die with this process because the queue of such commands does too (R7).
+        self._dropped: set[int] = set()
         self._batches = self._commands = 0
         self._full = False
         self.chain: list[SegmentInfo] = []
@@ -268,6 +271,8 @@ class Committer:
             return self._clean(command, turn)
         if self._full and isinstance(command, _ADDS):
             raise errors.OutOfSpace("drives are full: only deletes are taken")
+        if self._dropped and any(segment in self._dropped for segment in segments_named(command)):
+            raise errors.Unavailable("the bulk segment of this body was dropped")
         decision = decide(command, self.index, self._sequence + len(turn.proposals) + 1)
         fact = None
         for proposal in decision.proposals:
@@ -279,6 +284,11 @@ class Committer:
 
     def _clean(self, command: commands.Clean, turn: _Batch) -> Ok:
         """value 1: there is more to do. What must not happen inside a batch (rolling) happens after it, in `tick`."""
+        if command.what == "drop_bulk":
+            if self.index.get(BULK, (command.segment,)) is not None:
+                raise errors.OperationAborted("the segment is referred to")
+            self._dropped.add(command.segment)
+            return Ok(value=1)
         if command.what in ("roll", "finish"):
             self._wanted.add(command.what)
             return Ok()

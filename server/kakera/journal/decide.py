@@ -59,6 +59,19 @@ def decide(command: commands.Command, rows: Rows, next_sequence: int) -> Decisio
     return _DECIDERS[type(command)](command, rows, next_sequence)
 
 
+def segments_named(command: commands.Command) -> list[int]:
+    """Bulk segments that hold the body a command speaks of."""
+    if isinstance(command, commands.Put):
+        record = Type.OBJECT
+    elif isinstance(command, commands.PutPart):
+        record = Type.PART
+    elif isinstance(command, commands.Rewrite):
+        record = Type(command.record)
+    else:
+        return []
+    return [chunk.segment for chunk in codec.META[record].decode(command.meta).chunks]
+
+
 # --- conditions -----------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,169 @@
+"""Bodies on their way in and out: placing a new body by its size, opening a stored one for reading."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import NamedTuple
+
+from kakera.base import errors, limits
+from kakera.core.store import Store, inline_body
+from kakera.core.values import BodySource, Digests
+from kakera.index.tables import BODIES, PARTS, Location, PartRow
+from kakera.journal import codec
+from kakera.journal.commands import Body
+from kakera.journal.records import ChunkRef, ObjectMeta, PartMeta, Placement
+from kakera.segments.pins import Pin
+from kakera.segments.reader import RecordRead, Vanished
+from kakera.segments.record import Type
+
+
+class PlacedBody(NamedTuple):
+    """Where a new body is: in the command itself, or durable in bulk segments."""
+
+    placement: int
+    body: Body
+    chunks: list[ChunkRef]
+    digests: Digests
+
+
+async def take(store: Store, body_id: bytes, source: BodySource, *, maximum_bytes: int) -> PlacedBody:
+    """Read the body to its end and place it. What is returned was verified by the source; bulk DATA is durable (R1).
+
+    The caller must call `store.bulk.release(body_id)` once the command that names it was answered or given up.
+    Raises TooLarge and whatever the source or the drives raise; then nothing refers to what was written."""
+    size = source.declared_bytes
+    if size > maximum_bytes:
+        raise errors.TooLarge(size_bytes=size, maximum_bytes=maximum_bytes)
+    if size <= limits.INLINE_BODY_BYTES:
+        data = await _whole(source, size)
+        placement, body = inline_body(store, data)
+        return PlacedBody(placement, body, [], source.digests())
+    chunks = await _in_chunks(store, body_id, source)
+    digests = source.digests()
+    await store.bulk.sync(chunks)
+    return PlacedBody(Placement.CHUNKS, Body(), chunks, digests)
+
+
+async def _whole(source: BodySource, size: int) -> bytes:
+    first = await source.read()
+    if len(first) == size and not await source.read():
+        return bytes(first)
+    pieces = [bytes(first)]
+    held = len(first)
+    while piece := await source.read():
+        held += len(piece)
+        if held > size:
+            raise errors.InvalidState("the body is longer than declared")
+        pieces.append(bytes(piece))
+    return b"".join(pieces)
+
+
+async def _in_chunks(store: Store, body_id: bytes, source: BodySource) -> list[ChunkRef]:
+    """Fill a chunk, hand it on, fill the next: no more than two in memory (R11)."""
+    chunk_bytes = store.profile.chunk_bytes
+    chunks: list[ChunkRef] = []
+    buffer = bytearray()
+    while piece := await source.read():
+        buffer += piece
+        while len(buffer) >= chunk_bytes:
+            chunks.append(await store.bulk.append(body_id, len(chunks), bytes(memoryview(buffer)[:chunk_bytes])))
+            del buffer[:chunk_bytes]
+    if buffer:
+        chunks.append(await store.bulk.append(body_id, len(chunks), bytes(buffer)))
+    return chunks
+
+
+# --- out --------------------------------------------------------------------------------------------------------------------
+
+
+class Piece(NamedTuple):
+    """A run of the object that one record holds: bytes start..stop of the object."""
+
+    start: int
+    stop: int
+    location: Location
+    placement: int
+    chunks: Sequence[ChunkRef]
+
+
+class OpenBody(NamedTuple):
+    """Pieces in order, and the pins that keep them from being dropped until `close`."""
+
+    pieces: list[Piece]
+    pins: list[Pin]
+
+    def close(self) -> None:
+        while self.pins:
+            self.pins.pop().release()
+
+
+def hold(store: Store, chunks: Sequence[ChunkRef], pins: list[Pin]) -> None:
+    """Pin every bulk segment these chunks lie in (R7)."""
+    for segment in {chunk.segment for chunk in chunks}:
+        pins.append(store.pins.hold(segment))
+
+
+def part_rows(store: Store, meta: ObjectMeta, start: int, stop: int) -> list[PartRow]:
+    """The parts of a completed object that overlap start..stop, in order."""
+    rows: list[PartRow] = []
+    low = 0
+    while True:
+        page = store.index.scan(PARTS, (meta.body_id, low), (meta.body_id, limits.MAX_PART_NUMBER + 1), limit=limits.MAX_LIST_KEYS)
+        rows += [row for row in page if row.start >= 0 and row.start < stop and row.start + row.size > start]
+        if len(page) < limits.MAX_LIST_KEYS or page[-1].start >= stop:
+            return rows
+        low = page[-1].part_number + 1
+
+
+async def open_parts(store: Store, meta: ObjectMeta, start: int, stop: int) -> OpenBody:
+    """Pieces of an object made of parts. Raises Vanished when a part is gone: the object was replaced meanwhile."""
+    opened = OpenBody([], [])
+    try:
+        for row in part_rows(store, meta, start, stop):
+            record = await store.reader.meta(Location(row.segment, row.offset, row.length))
+            part: PartMeta = codec.META[Type.PART].decode(record.meta)
+            hold(store, part.chunks, opened.pins)
+            if part.placement == Placement.CHUNKS and store.index.get(BODIES, (row.part_id,)) is None:
+                raise Vanished("the part was removed")
+            place = Location(row.segment, row.offset, row.length)
+            opened.pieces.append(Piece(row.start, row.start + row.size, place, part.placement, part.chunks))
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+async def stream(store: Store, opened: OpenBody, start: int, stop: int) -> AsyncIterator[bytes]:
+    """start..stop of the object, a chunk at a time. Raises Damaged when the store cannot go on: the connection must break (R3)."""
+    for piece in opened.pieces:
+        low, high = max(start, piece.start), min(stop, piece.stop)
+        if low >= high:
+            continue
+        if piece.placement == Placement.CHUNKS:
+            async for data in _chunks(store, piece, low - piece.start, high - piece.start):
+                yield data
+        else:
+            record = await _read(store, piece.location)
+            yield bytes(memoryview(record.body or b"")[low - piece.start : high - piece.start])
+
+
+async def _read(store: Store, location: Location) -> RecordRead:
+    try:
+        return store.reader.read_now(location) or await store.reader.read(location)
+    except Vanished as error:
+        raise errors.Damaged("a part was cleaned away while it was read") from error
+
+
+async def _chunks(store: Store, piece: Piece, start: int, stop: int) -> AsyncIterator[bytes]:
+    at = 0
+    for chunk in piece.chunks:
+        low, high = max(start, at), min(stop, at + chunk.size)
+        if low < high:
+            try:
+                yield await store.reader.chunk(chunk, low - at, high - at)
+            except Vanished as error:
+                raise errors.Damaged("a chunk is gone from its segment") from error
+        at += chunk.size
+
+
+Close = Callable[[], None]
