@@ -36,15 +36,22 @@ class NoBody:
 
 
 class Request:
-    """One request. Built once per request on the hot path: plain slots, everything derived is lazy."""
+    """One request. Built once per request on the hot path: plain slots, everything derived is lazy.
+
+    principal, operation, bucket, key: what the dialect found out, for the log and the metrics; "" until then.
+    """
 
     __slots__ = (
         "_pairs",
         "_query",
         "body",
+        "bucket",
         "headers",
         "host",
+        "key",
         "method",
+        "operation",
+        "principal",
         "raw_path",
         "raw_query",
         "remote",
@@ -74,6 +81,7 @@ class Request:
         self.secure = secure
         self.remote = remote
         self.request_id = request_id
+        self.principal = self.operation = self.bucket = self.key = ""
         self._pairs: tuple[tuple[str, str], ...] | None = None
         self._query: dict[str, str] | None = None
 
