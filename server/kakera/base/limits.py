@@ -35,6 +35,28 @@ MAX_K = 12  # profiles 2+1 to 12+4
 MIN_M = 1  # without parity a lost drive is lost data
 MAX_M = 4  # same
 
+# --- drives and strands -------------------------------------------------------------------------------------------------
+MAX_IDENTITY_BYTES = 64 * KIB  # identity and marker are one line; a wrong file must not fill the memory
+PAGE_BYTES = 4 * KIB  # holes are punched in whole pages
+MAX_WRITE_BUFFERS = 512  # under IOV_MAX (1,024): more are joined first
+OPEN_STRANDS_PER_DRIVE = 128  # file descriptors: 6 drives take 768 of the usual 1,024 of a process at most
+OPEN_STRAND_CHECK_S = 5.0  # how long a dropped strand may keep its space in a process that had it open
+STRAND_MAP_S = 60.0  # how long a learned layout is believed without a look at the drives
+MAX_LAYOUTS = 4096  # layouts kept in memory: a few hundred bytes each; the oldest are learned again
+READ_THREADS = 4  # per drive and process: reads that wait for the device; a slow drive takes its own threads, not the others'
+CODE_THREADS = 2  # decoding and verifying of chunks: pyeclib holds the interpreter lock, more would not help
+DECODE_HEADERS = 512  # sizes whose fragment headers are kept: k+m times 80 bytes each
+HEDGE_S = 0.25  # a read that waits longer is tried on other strands as well (R12)
+SLOW_DRIVE_S = 10.0  # a drive that was late is asked last for so long
+MAX_DAMAGE_REPORTS = 1000  # remembered so that each strand is reported once a while; a census finds what is forgotten
+BULK_IN_FLIGHT_BYTES = 96 * MIB  # per worker: chunks and their fragments between append and written; the RSS budget is 400 MB
+BULK_BODY_CHUNKS = 2  # of one body in flight: one is written while the next is filled
+SEGMENT_OPEN_ATTEMPTS = 3  # a new bulk segment is tried on so many sets of drives before appends are refused
+DRIVE_EXCLUDED_S = 30.0  # a drive that failed a bulk write is not asked again for so long
+SPACE_CHECK_S = 1.0  # how old the free space of a drive may be when an append is accepted
+SCAN_WINDOW_BYTES = 4 * MIB  # one read of a scan over a strand
+MAX_SCAN_SKIP_BYTES = 64 * MIB  # how far a scan looks for the next record behind a damaged header
+
 # --- journal ------------------------------------------------------------------------------------------------------------
 MAX_COMMAND_BYTES = 4 * MIB  # 128 KiB body as 12+4 fragments plus meta, with room
 MAX_BATCH_COMMANDS = 512  # bounds the time one index transaction may hold
@@ -60,6 +82,15 @@ MAX_CREATE_ATTEMPTS = 4  # a new segment is tried on so many sets of drives befo
 REPLAY_BATCH_RECORDS = 2048  # one index transaction while replaying
 INDEX_RETRY_LIMIT = 5  # a failing index transaction is tried so often, then the committer exits (R4)
 
+# --- index --------------------------------------------------------------------------------------------------------------
+INDEX_PAGE_BYTES = 2 * KIB  # random keys dirty a page each: smaller pages are less WAL (4.4 KiB a PUT, 7.0 with 4 KiB pages)
+INDEX_CACHE_BYTES = 16 * MIB  # per connection; the committer's dirty pages of a batch and the inner pages of 10 million keys
+INDEX_MMAP_BYTES = 256 * MIB  # reads of the database without a copy; shared between processes
+INDEX_WAL_BYTES = 64 * MIB  # above it a checkpoint is due: page look-ups in the WAL slow down as it grows
+INDEX_BUSY_S = 5.0  # how long a writer waits for a lock; only a checkpoint's end ever holds one
+INDEX_CHECKPOINT_WAIT_S = 0.05  # how long a checkpoint's end may keep the committer out while it waits for readers
+INDEX_STATEMENTS = 256  # prepared and kept: 10 tables with about 10 shapes each
+
 # --- listing ------------------------------------------------------------------------------------------------------------
 MAX_LIST_KEYS = 1000  # one page, the vendors' limit
 MAX_SCAN_ROWS = 20_000  # rows one page may touch before it returns truncated with a marker
@@ -67,7 +98,8 @@ MAX_SCAN_ROWS = 20_000  # rows one page may touch before it returns truncated wi
 # --- the wire of a request (dialects) -----------------------------------------------------------------------------------
 MAX_QUERY_PARAMETERS = 256  # the richest documented request has under 40; bounds sorting while a signature is checked
 MAX_SIGNED_HEADERS = 128  # more than the header bound of the edge lets through with useful values; bounds the canonical request
-MAX_CREDENTIAL_CHARS = 256  # access key id, date, region, service; longer ones are not worth a cache entry
+MAX_CREDENTIAL_CHARS = 512  # Authorization up to its signature, with ten signed headers; longer ones are not worth a cache entry
+MAX_ECHOED_CHARS = 4096  # of what the client sent, in an error document: enough to compare, not a mirror for floods
 MAX_CLOCK_SKEW_S = 900  # S3's rule: 15 minutes either way
 MAX_PRESIGN_EXPIRES_S = 604_800  # S3's rule: one week
 SIGNING_KEYS_CACHED = 1024  # one per access key, day and region; four HMACs saved a request
@@ -102,6 +134,8 @@ BODY_STALL_S = 60.0  # not one byte of an announced body
 WRITE_STALL_S = 60.0  # not one byte taken by the client
 SWEEP_S = 1.0  # how exactly the four times above are kept: one timer a worker instead of two a request
 DRAIN_LIMIT_S = 25.0  # after SIGTERM requests under way may finish; under the 30 s most supervisors grant
+WORKER_SILENCE_S = 30.0  # a worker whose loop stands still so long is killed and replaced
+LISTEN_BACKLOG = 2048  # connections the kernel holds while workers are busy
 READY_CACHE_S = 0.5  # balancers of many nodes ask many times a second
 READY_WAIT_S = 2.0  # a committer that does not answer a question about itself is not ready
 

@@ -3,20 +3,48 @@
 Rows, not business verbs. An engine promises:
 
 1. Keys order by their columns left to right: integers as numbers, text and bytes as bytes.
-2. Outside a transaction a reader sees the last committed state and nothing of a transaction under way; the writer sees its own.
-3. `commit(mark)` makes rows and mark visible together or not at all, also across a crash; it need not be durable before `sync`
+2. Outside a transaction a reader sees the last committed state and nothing of a transaction under way; the writer sees
+its own.
+3. `commit(mark)` makes rows and mark visible together or not at all, also across a crash; it need not be durable before
+`sync`
    returns: after a power cut the engine may be back at any earlier committed state, never at a torn one.
 4. A scan costs what it returns, not what the table holds.
+5. Rows are replaced whole, so doing the same changes again is harmless. After a `commit` that raised, `mark()` says
+whether it happened.
+
+An index object belongs to one thread at a time, and never crosses a fork. Using it against its rules (a put outside a
+transaction, a begin inside one) is a RuntimeError: a defect of the caller, never an answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
+from kakera.base import errors
 from kakera.index.tables import R, Row, Table
 
 Key = tuple[int | str | bytes, ...]
+
+
+class TransactionFailed(errors.Unavailable):
+    """begin, put, delete, commit or sync did not succeed (disk full, EIO, locked). Roll back, look at `mark()`, try
+    again within INDEX_RETRY_LIMIT (R4)."""
+
+
+class Unusable(errors.Unavailable):
+    """The engine's file is damaged, foreign, of another format, or lost a sync: nothing in it may be believed. Discard
+    it and rebuild (R15)."""
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """What the operating system or a fault point refuses inside becomes TransactionFailed."""
+    try:
+        yield
+    except OSError as error:
+        raise TransactionFailed(str(error)) from error
 
 
 class Mark(NamedTuple):
@@ -35,8 +63,9 @@ class Rows(Protocol):
         ...
 
     def scan(self, table: Table[R], low: Key, high: Key | None, *, limit: int, reverse: bool = False) -> Sequence[R]:
-        """Up to `limit` rows with low <= key < high in key order (reverse: from the high end). `low` and `high` may be shorter than
-        the key: they then compare by that prefix, low as "everything from", high as "everything before". high None: to the end."""
+        """Up to `limit` rows with low <= key < high in key order (reverse: from the high end). `low` and `high` may be
+        shorter than the key: they then compare by that prefix, low as "everything from", high as "everything before".
+        high None: to the end."""
         ...
 
     def mark(self) -> Mark:
@@ -47,28 +76,40 @@ class Rows(Protocol):
 class Index(Rows, Protocol):
     """The whole: one writer, one transaction at a time."""
 
-    def begin(self) -> None: ...
+    def begin(self) -> None:
+        """Open the transaction. Raises TransactionFailed when another process holds it: there may be only one writer
+        (R15)."""
+        ...
 
     def put(self, table: Table[R], row: R) -> None:
         """Insert, or replace the row with the same key."""
         ...
 
-    def delete(self, table: Table[Row], key: Key) -> None: ...
+    def delete(self, table: Table[Row], key: Key) -> None:
+        """Delete the row with exactly this key, if it is there."""
+        ...
 
     def delete_range(self, table: Table[Row], low: Key, high: Key) -> None:
         """Delete low <= key < high, compared as in `scan`."""
         ...
 
-    def commit(self, mark: Mark) -> None: ...
+    def commit(self, mark: Mark) -> None:
+        """Rows and mark become visible together. Raises TransactionFailed: the transaction is over, see 5."""
+        ...
 
-    def rollback(self) -> None: ...
+    def rollback(self) -> None:
+        """Forget the open transaction; nothing to do when none is open."""
+        ...
 
     def sync(self) -> None:
-        """Durable up to the last commit when it returns (R7: before a segment below the floor is dropped)."""
+        """Durable up to the last commit when it returns (R7: before a segment below the floor is dropped). Raises
+        Unusable when it cannot be: a sync that failed once is not to be asked again (R2)."""
         ...
 
     def wipe(self) -> None:
-        """Empty every table and the mark: the index is to be rebuilt (R15)."""
+        """Empty every table and the mark, in a transaction of its own: the index is to be rebuilt (R15)."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give up an open transaction and let go of the file."""
+        ...

@@ -1,8 +1,8 @@
-"""The rows of the index: one Struct a table, key columns first (docs/spec/index.md). Every row is derived from the journal by
-`journal.apply` alone (R4).
+"""The rows of the index: one Struct a table, key columns first (docs/spec/index.md). Every row is derived from the
+journal by `journal.apply` alone (R4).
 
-Rows are thin: they say where the record lies (segment, offset, length) and what a listing shows; everything else is read from the
-record itself, which carries its own crc (R3).
+Rows are thin: they say where the record lies (segment, offset, length) and what a listing shows; everything else is
+read from the record itself, which carries its own crc (R3).
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ class Location(NamedTuple):
     length: int
 
 
-class Row(msgspec.Struct, frozen=True):
-    """Base of all rows."""
+class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Base of all rows. Its encoded form is a msgpack array of the columns: new columns only at the end, with
+    defaults."""
 
 
 class BucketRow(Row, frozen=True):
-    """A bucket that is alive. `bucket_id` = sequence of the record that created it (R13); `generation` = sequence of its last
-    SETTINGS record (R6). versioning: 0 never, 1 enabled, 2 suspended. settings: msgpack map of the rest."""
+    """A bucket that is alive. `bucket_id` = sequence of the record that created it (R13); `generation` = sequence of
+    its last SETTINGS record (R6). versioning: 0 never, 1 enabled, 2 suspended. settings: msgpack map of the rest."""
 
     name: str
     bucket_id: int
@@ -41,7 +42,8 @@ class BucketRow(Row, frozen=True):
 class EntryRow(Row, frozen=True):
     """One listable key: its newest version, which is not a delete marker.
 
-    version: 16 bytes, or b"" for the null version. order: sequence of the record that made it the newest; unchanged by MOVED.
+    version: 16 bytes, or b"" for the null version. order: sequence of the record that made it the newest; unchanged by
+    MOVED.
     flags: see `Entry`. etag: hex, with "-N" for a multipart. checksum: name of the checksum algorithm or "".
     body_id: whose DATA or parts the body is, b"" when it is in the record.
     """
@@ -121,7 +123,8 @@ class PartRow(Row, frozen=True):
 
 
 class BodyRow(Row, frozen=True):
-    """A body in bulk segments and who holds it: the OBJECT of (bucket_id, key, version) or PART `part_number` of `upload_id`.
+    """A body in bulk segments and who holds it: the OBJECT of (bucket_id, key, version) or PART `part_number` of
+    `upload_id`.
     segments: msgpack list of [segment, bytes]."""
 
     body_id: bytes
@@ -149,7 +152,8 @@ class AppliedRow(Row, frozen=True):
 
 
 class CompletedRow(Row, frozen=True):
-    """A multipart that was completed: a repeated Complete gives the same answer. Gone when the floor passes its sequence."""
+    """A multipart that was completed: a repeated Complete gives the same answer. Gone when the floor passes its
+    sequence."""
 
     upload_id: bytes
     sequence: int
@@ -165,13 +169,14 @@ class Entry:
 
 
 R = TypeVar("R", bound=Row)
+R_co = TypeVar("R_co", bound=Row, covariant=True)
 
 
-class Table(NamedTuple, Generic[R]):
+class Table(NamedTuple, Generic[R_co]):
     """Name, row type and how many leading columns are the key."""
 
     name: str
-    row: type[R]
+    row: type[R_co]
     keys: int
 
 
@@ -187,4 +192,4 @@ APPLIED = Table("applied", AppliedRow, 1)
 COMPLETED = Table("completed", CompletedRow, 1)
 TABLES: tuple[Table[Row], ...] = (
     BUCKETS, ENTRIES, VERSIONS, VERSION_IDS, UPLOADS, PARTS, BODIES, BULK, APPLIED, COMPLETED,
-)  # type: ignore[assignment]  # fmt: skip
+)  # fmt: skip

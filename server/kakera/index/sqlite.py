@@ -1,0 +1,360 @@
+"""The embedded engine: one SQLite file in WAL mode; one writing process, any number of reading ones
+(docs/spec/index.md).
+
+A table holds the key columns and `row`, the encoded row: one column to fetch is three times cheaper than fourteen.
+Commits are for visibility; durability is the journal's (R4), so synchronous=NORMAL: no sync in a commit, and after a
+power cut the file is at some earlier commit, never at a torn one. Checkpoints never run inside a commit: the committer
+asks for them (`wal_bytes`, `checkpoint`).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import msgspec
+
+from kakera.base import errors, faults, limits
+from kakera.index.interface import Key, Mark, TransactionFailed, Unusable, failing
+from kakera.index.statements import APPLICATION_ID, FORMAT, SCHEMA, Statements
+from kakera.index.tables import TABLES, R, Row, Table
+
+_encode = msgspec.msgpack.Encoder().encode
+_STATEMENTS = {table.name: Statements(table) for table in TABLES}
+# What SQLite says of a file that is no longer what was written to it.
+_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+_PUT_MARK = "INSERT OR REPLACE INTO mark VALUES (0, ?, ?, ?)"
+_GET_MARK = "SELECT sequence, segment, end FROM mark"
+
+
+class SqliteIndex:
+    """`Index` in a file. Beyond the interface: `wal_bytes`, `checkpoint`, `replaced`, `check`.
+
+    Args:
+        path: the file; `path`-wal and `path`-shm lie beside it. Local file systems only (WAL needs shared memory).
+        read_only: for workers: never creates, never writes.
+
+    Raises:
+        Unusable: damaged, foreign or another format: `discard(path)` and open again.
+        NotReady: read_only, and the writer has not made the file yet.
+    """
+
+    def __init__(self, path: str, *, read_only: bool = False) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._writing = False
+        self._lost = ""  # why nothing here may be believed any more
+        self._checkpointing = threading.Lock()
+        self._connection = _open(path, read_only=read_only)
+        try:
+            if not read_only:
+                _create(self._connection, path)
+            _verify(self._connection, path)
+        except (sqlite3.Error, errors.Unavailable) as error:
+            self._connection.close()
+            if isinstance(error, errors.Unavailable):
+                raise
+            _unusable(error, path)
+        self._cursor = self._connection.cursor()
+        self._execute: Callable[..., sqlite3.Cursor] = self._cursor.execute
+        self._inode = _inode(path)
+        if not read_only:
+            self._wal = os.open(path + "-wal", os.O_RDWR)
+
+    # --- reading
+
+    def get(self, table: Table[R], key: Key) -> R | None:
+        statements = _STATEMENTS[table.name]
+        if len(key) != table.keys:
+            raise ValueError(f"{table.name} has {table.keys} key columns")
+        try:
+            found = self._execute(statements.get, key).fetchone()
+            return statements.decode(found[0]) if found is not None else None
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            self._reading_failed(error)
+
+    def scan(self, table: Table[R], low: Key, high: Key | None, *, limit: int, reverse: bool = False) -> Sequence[R]:
+        statements = _STATEMENTS[table.name]
+        sql = statements.scan(len(low), -1 if high is None else len(high), reverse)
+        try:
+            found = self._execute(sql, (*low, *(high or ()), limit)).fetchall()
+            decode = statements.decode
+            return [decode(row) for (row,) in found]
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            self._reading_failed(error)
+
+    def mark(self) -> Mark:
+        try:
+            found = self._execute(_GET_MARK).fetchone()
+        except sqlite3.Error as error:
+            self._reading_failed(error)
+        return Mark(*found)
+
+    # --- writing
+
+    def begin(self) -> None:
+        if self._writing:
+            raise RuntimeError("a transaction is open")
+        if self._lost:
+            raise Unusable(self._lost)
+        with failing():
+            faults.hit("index.begin", self._path)
+        try:
+            self._execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            self._writing_failed(error)
+        self._writing = True
+
+    def put(self, table: Table[R], row: R) -> None:
+        if not self._writing:
+            raise RuntimeError("no transaction is open")
+        statements = _STATEMENTS[table.name]
+        try:
+            self._execute(statements.put, (*statements.key_of(row), _encode(row)))
+        except sqlite3.Error as error:
+            self._writing_failed(error)
+
+    def delete(self, table: Table[Row], key: Key) -> None:
+        if not self._writing:
+            raise RuntimeError("no transaction is open")
+        if len(key) != table.keys:
+            raise ValueError(f"{table.name} has {table.keys} key columns")
+        try:
+            self._execute(_STATEMENTS[table.name].delete, key)
+        except sqlite3.Error as error:
+            self._writing_failed(error)
+
+    def delete_range(self, table: Table[Row], low: Key, high: Key) -> None:
+        if not self._writing:
+            raise RuntimeError("no transaction is open")
+        try:
+            self._execute(_STATEMENTS[table.name].delete_range(len(low), len(high)), (*low, *high))
+        except sqlite3.Error as error:
+            self._writing_failed(error)
+
+    def commit(self, mark: Mark) -> None:
+        if not self._writing:
+            raise RuntimeError("no transaction is open")
+        try:
+            with failing():
+                faults.hit("index.commit", f"before {self._path}")
+                self._execute(_PUT_MARK, mark)
+                self._execute("COMMIT")
+                self._writing = False
+                faults.hit("index.commit", f"after {self._path}")
+        except sqlite3.Error as error:
+            self._writing_failed(error)
+        finally:
+            self.rollback()
+
+    def rollback(self) -> None:
+        self._writing = False
+        if self._connection.in_transaction:
+            try:
+                self._execute("ROLLBACK")
+            except sqlite3.Error as error:
+                self._writing_failed(error)
+
+    # --- life
+
+    def sync(self) -> None:
+        """fdatasync of the WAL. Every commit since the last checkpoint lies in it, and a checkpoint syncs the database
+        before the WAL starts over; so the two files together hold the last commit, whatever readers do (a FULL
+        checkpoint would wait for them)."""
+        if self._writing:
+            raise RuntimeError("a transaction is open")
+        if self._lost:
+            raise Unusable(self._lost)
+        try:
+            faults.hit("index.sync", self._path)
+            os.fdatasync(self._wal)
+        except OSError as error:
+            self._lost = f"{self._path}: a sync failed ({error}): what it should have kept may be gone (R2)"
+            raise Unusable(self._lost) from error
+
+    def wipe(self) -> None:
+        self.begin()
+        try:
+            for table in TABLES:
+                self._execute(_STATEMENTS[table.name].wipe)
+        except sqlite3.Error as error:
+            self.rollback()
+            self._writing_failed(error)
+        self.commit(Mark(0, 0, 0))
+
+    def close(self) -> None:
+        self.rollback()
+        with self._checkpointing:
+            self._connection.close()  # the last connection to go checkpoints
+            if not self._read_only and self._wal >= 0:
+                os.close(self._wal)
+                self._wal = -1
+
+    # --- beyond the interface
+
+    def wal_bytes(self) -> int:
+        """Length of the WAL: above INDEX_WAL_BYTES a `checkpoint` is due."""
+        return os.fstat(self._wal).st_size
+
+    def checkpoint(self) -> bool:
+        """Bring the WAL into the database and start it over. May run in any thread beside the writer (a connection of
+        its own): the copying and its syncs hold nobody up; only at the end is the writer kept out, for what came
+        meanwhile, at most INDEX_CHECKPOINT_WAIT_S. False: readers were in the way, ask again later. Raises Unusable
+        when a sync failed: the pages may be lost in the cache though later calls look well (R2)."""
+        with self._checkpointing:
+            connection = _open(self._path, read_only=False)
+            try:
+                faults.hit("index.checkpoint", self._path)
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                connection.execute(f"PRAGMA busy_timeout = {int(limits.INDEX_CHECKPOINT_WAIT_S * 1000)}")
+                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+                # the first write of a new WAL syncs its header: have it here and not in the committer's next batch
+                if not busy:
+                    connection.execute("UPDATE mark SET sequence = sequence")
+                return not busy
+            except sqlite3.OperationalError as error:
+                if _code(error) == sqlite3.SQLITE_BUSY:
+                    return False
+                self._lost = f"{self._path}: a checkpoint failed ({error}) (R2)"
+                raise Unusable(self._lost) from error
+            except OSError as error:
+                self._lost = f"{self._path}: a checkpoint failed ({error}) (R2)"
+                raise Unusable(self._lost) from error
+            finally:
+                connection.close()
+
+    def replaced(self) -> bool:
+        """True when the file was discarded and made anew since it was opened here: a reader must open it again."""
+        return _inode(self._path) != self._inode
+
+    def check(self) -> list[str]:
+        """What `PRAGMA integrity_check` complains of; reads everything, for `doctor`."""
+        try:
+            return [line for (line,) in self._execute("PRAGMA integrity_check").fetchall() if line != "ok"]
+        except sqlite3.Error as error:
+            return [str(error)]
+
+    # --- failures
+
+    def _reading_failed(self, error: Exception) -> NoReturn:
+        if isinstance(error, msgspec.DecodeError) or _code(error) in _BROKEN:
+            self._lost = f"{self._path}: {error}"
+            raise Unusable(self._lost) from error
+        raise errors.Busy(f"{self._path}: {error}") from error
+
+    def _writing_failed(self, error: sqlite3.Error) -> NoReturn:
+        if isinstance(error, sqlite3.InterfaceError | sqlite3.ProgrammingError | sqlite3.IntegrityError):
+            raise error  # a row of the wrong types: a defect
+        if _code(error) in _BROKEN:
+            self._lost = f"{self._path}: {error}"
+            raise Unusable(self._lost) from error
+        raise TransactionFailed(f"{self._path}: {error}") from error
+
+
+def discard(path: str) -> None:
+    """Remove the files of an index nobody may believe any more. Readers that hold it open notice by `replaced`."""
+    for name in (path, path + "-wal", path + "-shm"):
+        try:
+            os.unlink(name)
+        except FileNotFoundError:
+            pass
+
+
+# --- opening ----------------------------------------------------------------------------------------------------------
+
+
+def _open(path: str, *, read_only: bool) -> sqlite3.Connection:
+    if read_only and not os.path.exists(path):
+        raise errors.NotReady(f"{path}: the index is not there yet")
+    mode = "ro" if read_only else "rwc"
+    name = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    try:
+        connection = sqlite3.connect(
+            f"file:{name}?mode={mode}",
+            uri=True,
+            timeout=limits.INDEX_BUSY_S,
+            isolation_level=None,  # transactions are begun by us alone
+            # one thread at a time, see the interface; checkpoints have a connection of their own
+            check_same_thread=False,
+            cached_statements=limits.INDEX_STATEMENTS,
+        )
+    except sqlite3.Error as error:
+        _unusable(error, path)
+    try:
+        _settings(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        _unusable(error, path)
+    return connection
+
+
+def _settings(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA page_size = {limits.INDEX_PAGE_BYTES}")  # acts on a new file only
+    connection.execute(f"PRAGMA cache_size = -{limits.INDEX_CACHE_BYTES // 1024}")
+    connection.execute(f"PRAGMA mmap_size = {limits.INDEX_MMAP_BYTES}")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("PRAGMA journal_size_limit = 0")  # a WAL that starts over is cut: its length says what is in it
+
+
+def _create(connection: sqlite3.Connection, path: str) -> None:
+    """Format an empty file; leave any other alone."""
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+        if _pragma(connection, "application_id") not in (0, APPLICATION_ID):
+            raise Unusable(f"{path}: not an index of this store")
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise Unusable(f"{path}: this file system has no shared memory for a WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in SCHEMA:
+            connection.execute(statement)
+        connection.execute("INSERT INTO mark VALUES (0, 0, 0, 0)")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.execute("COMMIT")
+    if not os.path.exists(path + "-wal"):
+        connection.execute("SELECT * FROM mark").fetchone()  # the first read makes the WAL
+    directory = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
+    try:
+        os.fsync(directory)  # the names of file and WAL: `sync` then needs to care for their bytes only
+    finally:
+        os.close(directory)
+
+
+def _verify(connection: sqlite3.Connection, path: str) -> None:
+    if _pragma(connection, "application_id") != APPLICATION_ID:
+        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise errors.NotReady(f"{path}: the index is being made")
+        raise Unusable(f"{path}: not an index of this store")
+    found = _pragma(connection, "user_version")
+    if found != FORMAT:
+        raise Unusable(f"{path}: format {found}, not {FORMAT}")
+    if {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")} != set(SCHEMA):
+        raise Unusable(f"{path}: its tables are not ours")
+    if connection.execute("SELECT count(*) FROM mark").fetchone()[0] != 1:
+        raise Unusable(f"{path}: no mark")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> Any:
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def _code(error: BaseException) -> int:
+    """SQLite's primary result code."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _unusable(error: sqlite3.Error, path: str) -> NoReturn:
+    if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        raise errors.Busy(f"{path}: {error}") from error
+    raise Unusable(f"{path}: {error}") from error
+
+
+def _inode(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return (0, 0)
+    return (status.st_dev, status.st_ino)
