@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from tests.bench.results import Report, Row, Table, size_name
 
@@ -59,9 +60,9 @@ def _rates(table: Table, durability: str) -> Figure:
     axes.tick_params(axis="x", labelsize=7)
     axes.set_title(table.title, fontsize=9, loc="left")
     names = ["server", "bare app", "raw synced writes"][:bars]
-    for name, colour in zip(names, (SERVER_COLOUR, BARE_COLOUR, RAW_COLOUR), strict=False):
-        axes.barh(0, 0, color=colour, label=name)
-    axes.legend(fontsize=7, frameon=False, loc="lower right")
+    colours = (SERVER_COLOUR, BARE_COLOUR, RAW_COLOUR)
+    handles = [Patch(color=colour, label=name) for name, colour in zip(names, colours, strict=False)]
+    axes.legend(handles=handles, fontsize=7, frameon=False, loc="lower right")
     _plain(figure)
     return figure
 

@@ -109,6 +109,7 @@ class Row:
     def figures(self) -> dict[str, Any]:
         """The row as it is written to latest.json: what the tables print. Absent figures are None."""
         rss_bytes = self.peak_rss_bytes
+        raw_per_s = median(window.bodies / window.seconds for window in self.raw)
         return {
             "operation": self.operation,
             "size_bytes": self.size_bytes,
@@ -122,7 +123,8 @@ class Row:
             "max_ms": max((window.seen.max_ms for window in self.server if window.clean), default=None),
             "bare_per_s": median(window.per_s for window in self.bare if window.clean),
             "bare_ratio": self.bare_ratio,
-            "raw_per_s": median(window.bodies / window.seconds for window in self.raw),
+            "raw_per_s": raw_per_s,
+            "raw_mb_per_s": raw_per_s * self.size_bytes / 1e6 if raw_per_s is not None else None,
             "raw_ratio": self.raw_ratio,
             "server_cpu_s_per_1000": self.median(lambda window: window.server_cpu_s_per_1000),
             "server_peak_rss_mb": rss_bytes / 1e6 if rss_bytes is not None else None,

@@ -34,7 +34,7 @@ COLUMNS: tuple[tuple[str, Cell], ...] = (
     ("p99 ms", lambda row: number(row["p99_ms"], 2)),
     ("bare per s", lambda row: number(row["bare_per_s"])),
     ("x bare", lambda row: number(row["bare_ratio"], 2)),
-    ("raw per s", lambda row: number(row["raw_per_s"])),
+    ("raw MB/s", lambda row: number(row["raw_mb_per_s"], 1)),
     ("x raw", lambda row: number(row["raw_ratio"], 2)),
     ("CPU s/1000", lambda row: number(row["server_cpu_s_per_1000"], 3)),
     ("RSS MB", lambda row: number(row["server_peak_rss_mb"])),
