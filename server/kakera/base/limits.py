@@ -106,6 +106,7 @@ SIGNING_KEYS_CACHED = 1024  # one per access key, day and region; four HMACs sav
 PARSED_CREDENTIALS_CACHED = 4096  # Authorization prefixes and X-Amz-Credential values; one per client and header set
 PARSED_TIMESTAMPS_CACHED = 2048  # the seconds of a 15 minute window both ways
 HASH_INLINE_BYTES = 128 * KIB  # hashed on the event loop: 0.3 ms; more goes to a thread, which costs 0.1 ms to reach
+HASH_BATCH_BYTES = 1 * MIB  # least a hashing thread is woken for: 2 ms of MD5; smaller means more hand-overs of the GIL
 MIN_AWS_CHUNK_BYTES = 8 * KIB  # S3's rule for every aws-chunk but the last; bounds Python work per byte
 MAX_AWS_CHUNK_LINE_BYTES = 256  # 16 hex digits, ";chunk-signature=", 64 hex digits, with room
 MAX_TRAILER_BYTES = 4 * KIB  # a checksum and a signature are 150 bytes

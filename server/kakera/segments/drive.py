@@ -1,8 +1,10 @@
-"""A drive: one small interface. The local one is in `local.py`; one reached over the network slots in here with nothing changed above.
+"""A drive: one small interface. The local one is in `local.py`; one reached over the network slots in here with
+nothing changed above.
 
-What a drive promises: bytes appended and synced are there after any crash; bytes not synced may be there or not; it never changes what
-it was not told to. What it does not promise: that what it returns is right (records carry their own crc, R3), or that it is there.
-Every method may raise OSError (EIO, ENOSPC, ENOENT ...) or DriveAbsent; nothing above retries a failed sync (R2).
+What a drive promises: bytes appended and synced are there after any crash; bytes not synced may be there or not; it
+never changes what it was not told to. What it does not promise: that what it returns is right (records carry their
+own crc, R3), or that it is there. Every method may raise OSError (EIO, ENOSPC, ENOENT ...) or DriveAbsent; nothing
+above retries a failed sync (R2).
 """
 
 from __future__ import annotations
@@ -52,7 +54,10 @@ class Drive(Protocol):
         ...
 
     def create(self, strand: Strand, header: bytes) -> None:
-        """Make the strand with its first record, durable (file and folder entry) when it returns. FileExistsError if it is there."""
+        """Make the strand with its first record, durable (file and folder entry) when it returns.
+
+        FileExistsError if it is there.
+        """
         ...
 
     def write(self, strand: Strand, offset: int, buffers: Sequence[Buffer]) -> None:

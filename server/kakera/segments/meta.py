@@ -21,8 +21,9 @@ class ChunkRef(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class StrandMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """HEADER: first record of every strand. members: drive id by strand index, "" where none was to be had.
 
-    Journal only: previous: the segment before (0: none), previous_end: the last sequence of it that counts, floor: oldest
-    segment that counts.
+    Journal only: previous: the segment before (0: none), previous_end: the last sequence of it that counts,
+    previous_bytes: where that record ends; floor: oldest segment that counts, floor_sequence: its first sequence;
+    opening: how many of the records that follow belong to the header (R15): they count as one with it.
     """
 
     cluster: str
@@ -33,6 +34,7 @@ class StrandMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):
     created_ms: int
     previous: int = 0
     previous_end: int = 0
+    previous_bytes: int = 0
     floor: int = 0
     floor_sequence: int = 0
     opening: int = 0

@@ -11,14 +11,17 @@
     52  4  body crc             crc32c of the body; above 64 KiB of the crc table
     56  4  m << 8 | 0           (rest reserved, zero)
     60  4  record crc           crc32c of [8:52] + [56:60] + meta, then of [0:8] + body crc
-    64     meta, then the crc table (crc32c of each 64 KiB of the body; only above 64 KiB), then the body, zeros to a multiple of 8
+    64     meta, then the crc table (crc32c of each 64 KiB of the body; only above 64 KiB), then the body, zeros to a
+    multiple of 8
 
-The part of the crc that all strands share comes first, so that the committer computes it once and extends it by 12 bytes a strand.
+The part of the crc that all strands share comes first, so that the committer computes it once and extends it by 12
+bytes a strand.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -35,12 +38,15 @@ _FULL = struct.Struct("<4sBBBBQQ16sIIIIII")
 _TAIL = struct.Struct("<I")
 _ALIGN = 8
 
-crc32c = google_crc32c.value
-extend = google_crc32c.extend
+crc32c: Callable[[bytes], int] = google_crc32c.value  # the C implementation takes bytes only
+extend: Callable[[int, bytes], int] = google_crc32c.extend
 
 
 class Type(IntEnum):
-    """What a record says. HEADER is a strand's first record; DATA stands in bulk segments only; the rest in the journal only."""
+    """What a record says.
+
+    HEADER is a strand's first record; DATA stands in bulk segments only; the rest in the journal only.
+    """
 
     HEADER = 1
     DATA = 2
@@ -105,9 +111,14 @@ def crc_table(body: Buffer) -> bytes:
     size = len(body)
     if size <= limits.CRC_BLOCK_BYTES:
         return b""
-    view = memoryview(body)
+    whole = as_bytes(body)
     block = limits.CRC_BLOCK_BYTES
-    return b"".join([_TAIL.pack(crc32c(view[at : at + block])) for at in range(0, size, block)])
+    return b"".join([_TAIL.pack(crc32c(whole[at : at + block])) for at in range(0, size, block)])
+
+
+def as_bytes(buffer: Buffer) -> bytes:
+    """The buffer as bytes: itself when it is that already."""
+    return buffer if type(buffer) is bytes else bytes(buffer)
 
 
 class Draft(NamedTuple):
@@ -126,7 +137,7 @@ class Draft(NamedTuple):
 class Encoder:
     """Lays one draft on strand after strand of a segment; the common crc is computed once."""
 
-    __slots__ = ("_draft", "_segment", "_sequence", "_crc", "_mk", "length")
+    __slots__ = ("_crc", "_draft", "_mk", "_segment", "_sequence", "length")
 
     def __init__(self, draft: Draft, segment: int, sequence: int) -> None:
         self._draft = draft
@@ -151,19 +162,22 @@ class Encoder:
         """The complete record for strand `index`: header, meta, table, body, padding."""
         d = self._draft
         table = crc_table(body)
-        head = self.strand(index, crc32c(table) if table else crc32c(body))
+        head = self.strand(index, crc32c(table) if table else crc32c(as_bytes(body)))
         used = HEADER_BYTES + len(d.meta) + len(table) + len(body)
         return b"".join((head, d.meta, table, body, bytes(self.length - used)))
 
 
 def parse_header(buffer: Buffer, offset: int = 0) -> Header | None:
-    """The header at `offset`, or None when these 64 bytes are not one. Its crc is not verified here: see `verify_head`."""
+    """The header at `offset`, or None when these 64 bytes are not one.
+
+    Its crc is not verified here: see `verify_head`.
+    """
     if len(buffer) - offset < HEADER_BYTES:
         return None
     magic, *fields, mk, crc = _FULL.unpack_from(buffer, offset)
     if magic != MAGIC:
         return None
-    header = Header(*fields, mk >> 8 & 0xFF, crc)
+    header = Header._make((*fields, mk >> 8 & 0xFF, crc))
     if header.meta_bytes > limits.MAX_META_BYTES or header.length > limits.MAX_RECORD_BYTES:
         return None
     return header
@@ -178,7 +192,7 @@ def verify_head(header: Header, buffer: Buffer, offset: int = 0) -> bool:
     crc = crc32c(bytes(view[offset + 8 : offset + 52]) + bytes(view[offset + 56 : offset + 60]))
     crc = extend(crc, bytes(view[meta_at : meta_at + header.meta_bytes]))
     crc = extend(crc, bytes(view[offset : offset + 8]) + _TAIL.pack(header.body_crc))
-    return bool(crc == header.record_crc)
+    return crc == header.record_crc
 
 
 def verify_body(header: Header, body: Buffer, table: Buffer = b"") -> bool:
@@ -186,5 +200,5 @@ def verify_body(header: Header, body: Buffer, table: Buffer = b"") -> bool:
     if len(body) != header.body_bytes:
         return False
     if header.body_bytes <= limits.CRC_BLOCK_BYTES:
-        return bool(crc32c(body) == header.body_crc)
-    return bool(crc32c(table) == header.body_crc and crc_table(body) == bytes(table))
+        return crc32c(as_bytes(body)) == header.body_crc
+    return crc32c(as_bytes(table)) == header.body_crc and crc_table(body) == bytes(table)

@@ -1,0 +1,334 @@
+"""A drive that is a folder of this machine. It is present while the folder holds the identity file it was opened with
+(R8).
+
+Files: kakera.json (identity), epoch, journal/<segment>, bulk/<segment>, tmp/ (installs under way). Layouts:
+docs/spec/segments.md.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from kakera.base import clock, faults, limits
+from kakera.base.ids import segment_epoch, segment_name
+from kakera.segments.drive import BULK, JOURNAL, DriveAbsent, Identity, Space, Strand
+from kakera.segments.files import (
+    IDENTITY_FILE,
+    decode_epoch,
+    decode_identity,
+    encode_epoch,
+    replace_file,
+    sync_file,
+    sync_folder,
+    write_all,
+)
+from kakera.segments.record import Buffer
+
+_KINDS = (JOURNAL, BULK)
+_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
+
+
+class _Handle:
+    """An open strand.
+
+    Closed when the last user lets go of it: a number is never closed (and given out anew) under a write.
+    """
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __del__(self) -> None:
+        try:
+            os.close(self.fd)
+        except OSError:
+            pass
+
+
+class LocalDrive:
+    """Implements `Drive`. Safe to use from many threads.
+
+    Args:
+        path: the drive's folder.
+        identity: what its identity file said when it was accepted; another one there makes it absent.
+    """
+
+    def __init__(self, path: Path, identity: Identity, *, domain: str = "") -> None:
+        self.path = path
+        self.slot = identity.slot
+        self.domain = domain or f"slot-{identity.slot}"
+        self._expected = identity
+        self._seen: tuple[int, int, int] | None = None  # device, inode, mtime of the identity file last read
+        self._handles: OrderedDict[Strand, _Handle] = OrderedDict()
+        self._lock = threading.Lock()
+        self._swept_s = clock.monotonic_s()
+
+    # --- presence
+    # ------------------------------------------------------------------------------------------------------------
+
+    def identity(self) -> Identity:
+        """Read afresh. Raises DriveAbsent: no folder, no file, a damaged file, another drive's file."""
+        found = decode_identity(self._read_small(IDENTITY_FILE))
+        if found is None:
+            raise DriveAbsent(errno.ENODEV, "the identity file is damaged", str(self.path))
+        if found != self._expected:
+            raise DriveAbsent(errno.ENODEV, "another drive is in its place", str(self.path))
+        return found
+
+    def check(self) -> None:
+        """Raise DriveAbsent unless this is still the drive that was opened. One stat while nothing changed."""
+        try:
+            now = os.stat(self.path / IDENTITY_FILE)
+        except OSError as error:
+            raise DriveAbsent(errno.ENODEV, "no identity file", str(self.path)) from error
+        mark = (now.st_dev, now.st_ino, now.st_mtime_ns)
+        if mark != self._seen:
+            self.identity()
+            self._seen = mark
+
+    def _read_small(self, name: str) -> bytes:
+        path = self.path / name
+        faults.hit("drive.read", str(path))
+        try:
+            with open(path, "rb") as file:
+                return file.read(limits.MAX_IDENTITY_BYTES)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise DriveAbsent(errno.ENODEV, f"no {name}", str(self.path)) from error
+
+    # --- strands: bytes
+    # ------------------------------------------------------------------------------------------------------
+
+    def create(self, strand: Strand, header: bytes) -> None:
+        self.check()
+        path = self._path(strand)
+        path.parent.mkdir(exist_ok=True)
+        faults.hit("drive.create", str(path))
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        handle = _Handle(fd)
+        write_all(fd, [header], 0)
+        sync_file(fd, str(path))
+        sync_folder(path.parent)
+        faults.hit("drive.create", str(path))
+        self._remember(strand, handle)
+
+    def write(self, strand: Strand, offset: int, buffers: Sequence[Buffer]) -> None:
+        handle = self._open(strand)
+        if faults.plan is None:
+            write_all(handle.fd, buffers, offset)
+            return
+        path = str(self._path(strand))
+        faults.hit("drive.write", path)
+        write_all(handle.fd, buffers, offset)
+        faults.hit("drive.write", path)
+
+    def sync(self, strand: Strand) -> None:
+        handle = self._open(strand)
+        sync_file(handle.fd, str(self._path(strand)))
+        # Bytes synced into a file that was removed, or on a drive that was swapped meanwhile, are not there after a
+        # crash.
+        if os.fstat(handle.fd).st_nlink == 0:
+            self._forget(strand)
+            raise DriveAbsent(errno.ENODEV, "the strand was removed while it was written", str(self._path(strand)))
+        self.check()
+
+    def read(self, strand: Strand, offset: int, length: int) -> bytes:
+        if faults.plan is not None:
+            faults.hit("drive.read", str(self._path(strand)))
+        handle = self._open(strand)
+        data = os.pread(handle.fd, length, offset)
+        if len(data) < length and data:
+            pieces = [data]
+            have = len(data)
+            while have < length and (piece := os.pread(handle.fd, length - have, offset + have)):
+                pieces.append(piece)
+                have += len(piece)
+            data = b"".join(pieces)
+        if faults.plan is not None:
+            faults.hit("drive.read", str(self._path(strand)))
+        return data
+
+    def read_now(self, strand: Strand, offset: int, length: int) -> bytes | None:
+        handle = self._handles.get(strand)
+        if handle is None or faults.plan is not None:
+            return None  # opening may wait; a test's delay must not run on an event loop
+        buffer = bytearray(length)
+        try:
+            got = os.preadv(handle.fd, (buffer,), offset, _NOWAIT)
+        except OSError:
+            return None  # EAGAIN: not in memory; anything else is for `read` to tell
+        return bytes(buffer) if got == length else None
+
+    # --- strands: files
+    # ------------------------------------------------------------------------------------------------------
+
+    def strands(self, kind: str) -> Iterator[tuple[int, int]]:
+        self.check()
+        try:
+            entries = list(os.scandir(self.path / kind))
+        except FileNotFoundError:
+            return
+        for entry in sorted(entries, key=lambda e: e.name):
+            number = _segment_of(entry.name)
+            if number is None:
+                continue
+            try:
+                yield number, entry.stat(follow_symlinks=False).st_size
+            except FileNotFoundError:
+                continue  # dropped meanwhile
+
+    def install(self, strand: Strand, source: Iterator[Buffer]) -> None:
+        self.check()
+        path = self._path(strand)
+        aside = self.path / "tmp" / f"{strand.kind}-{path.name}"
+        for folder in (path.parent, aside.parent):
+            folder.mkdir(exist_ok=True)
+        faults.hit("drive.create", str(aside))
+        fd = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        handle = _Handle(fd)
+        try:
+            at = 0
+            for piece in source:
+                faults.hit("drive.write", str(aside))
+                write_all(fd, [piece], at)
+                at += len(piece)
+            sync_file(fd, str(aside))
+            self.check()
+            faults.hit("drive.rename", str(path))
+            os.rename(aside, path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+        faults.hit("drive.rename", str(path))
+        self._forget(strand)
+        self._remember(strand, handle)
+
+    def punch(self, strand: Strand, offset: int, length: int) -> None:
+        handle = self._open(strand)
+        path = str(self._path(strand))
+        faults.hit("drive.punch", path)
+        punch_hole(handle.fd, offset, length)
+        sync_file(handle.fd, path)
+        faults.hit("drive.punch", path)
+
+    def drop(self, strand: Strand) -> None:
+        self.check()
+        path = self._path(strand)
+        faults.hit("drive.unlink", str(path))
+        path.unlink(missing_ok=True)
+        self._forget(strand)
+        if path.parent.exists():
+            sync_folder(path.parent)
+        faults.hit("drive.unlink", str(path))
+
+    # --- the drive as a whole
+    # ------------------------------------------------------------------------------------------------
+
+    def epoch(self, raise_to: int | None = None) -> int:
+        """A damaged epoch file counts as the highest epoch of a journal strand here: ids carry their epoch (R15)."""
+        self.check()
+        try:
+            found = decode_epoch(self._read_small("epoch"))
+        except DriveAbsent:
+            found = 0
+        if found is None:
+            found = max((segment_epoch(segment) for segment, _ in self.strands(JOURNAL)), default=0)
+        if raise_to is not None and raise_to > found:
+            replace_file(self.path / "epoch", encode_epoch(raise_to))
+            found = raise_to
+        return found
+
+    def space(self) -> Space:
+        now = os.statvfs(self.path)
+        return Space(now.f_blocks * now.f_frsize, now.f_bavail * now.f_frsize)
+
+    def close(self) -> None:
+        """Let go of every open strand."""
+        with self._lock:
+            self._handles.clear()
+
+    # --- open strands
+    # --------------------------------------------------------------------------------------------------------
+
+    def _path(self, strand: Strand) -> Path:
+        if strand.kind not in _KINDS:
+            raise ValueError(f"no such kind of strand: {strand.kind}")
+        return self.path / strand.kind / segment_name(strand.segment)
+
+    def _open(self, strand: Strand) -> _Handle:
+        handle = self._handles.get(strand)
+        if clock.monotonic_s() - self._swept_s > limits.OPEN_STRAND_CHECK_S:
+            self._sweep()
+            handle = self._handles.get(strand)
+        if handle is not None:
+            return handle
+        self.check()
+        path = self._path(strand)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno not in (errno.EROFS, errno.EACCES):
+                raise
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a drive gone read-only still serves
+        handle = _Handle(fd)
+        self._remember(strand, handle)
+        return handle
+
+    def _remember(self, strand: Strand, handle: _Handle) -> None:
+        with self._lock:
+            self._handles[strand] = handle
+            while len(self._handles) > limits.OPEN_STRANDS_PER_DRIVE:
+                self._handles.popitem(last=False)
+
+    def _forget(self, strand: Strand) -> None:
+        with self._lock:
+            self._handles.pop(strand, None)
+
+    def _sweep(self) -> None:
+        """Let go of strands that another process dropped or healed: their space is not free while they are open."""
+        with self._lock:
+            self._swept_s = clock.monotonic_s()
+            gone = [strand for strand, handle in self._handles.items() if os.fstat(handle.fd).st_nlink == 0]
+            for strand in gone:
+                del self._handles[strand]
+
+
+def _segment_of(name: str) -> int | None:
+    if len(name) != 16:
+        return None
+    try:
+        number = int(name, 16)
+    except ValueError:
+        return None
+    return number if segment_name(number) == name else None
+
+
+def punch_hole(fd: int, offset: int, length: int) -> None:
+    """Give back whole pages inside the range. A file system that cannot do so keeps them as they are."""
+    first = -(-offset // limits.PAGE_BYTES) * limits.PAGE_BYTES
+    last = (offset + length) // limits.PAGE_BYTES * limits.PAGE_BYTES
+    if last <= first:
+        return
+    code = _fallocate(fd, _PUNCH_KEEP_SIZE, first, last - first)
+    if code not in (0, errno.EOPNOTSUPP, errno.ENOSYS):
+        raise OSError(code, os.strerror(code))
+
+
+_PUNCH_KEEP_SIZE = 0x02 | 0x01  # FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, linux/falloc.h
+
+
+def _fallocate(fd: int, mode: int, offset: int, length: int) -> int:
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    call = getattr(libc, "fallocate", None)
+    if call is None:
+        return errno.ENOSYS
+    call.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    return 0 if call(fd, mode, offset, length) == 0 else ctypes.get_errno()
