@@ -1,0 +1,220 @@
+"""The Falcon app: health and metrics by Falcon's routes, everything else to the object API.
+
+The object API is answered before Falcon builds its own request and response, for two measured reasons: Falcon asks for
+the first event of the body before it calls anybody (which would answer `100 Continue` to uploads about to be refused),
+and costs 7 of the about 25 microseconds that the edge may spend on a request.
+"""
+
+from __future__ import annotations
+
+import time
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Mapping
+from itertools import count
+from os import urandom
+from typing import Any, Protocol
+
+import falcon
+import falcon.asgi
+
+from kakera.base.errors import KakeraError
+from kakera.dialects.http import Request, Response
+from kakera.edge.exchange import KEY, AsgiExchange, BrokenAnswer, Exchange
+from kakera.edge.health import Readiness
+from kakera.observe.ledger import Ledger, Line
+from kakera.observe.log import get_logger
+
+log = get_logger("edge")
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+LIVE, READY, METRICS = "/health/live", "/health/ready", "/metrics"
+RESERVED = frozenset((LIVE, READY, METRICS))
+_SIGNED_QUERY = (b"x-amz-signature=", b"x-amz-algorithm=", b"signature=", b"x-oss-signature")
+_NO_BODY = frozenset((204, 304))
+
+
+class EdgeServices(Protocol):
+    """What the edge is given. `handle` never raises: a dialect turns every failure into a Response."""
+
+    ledger: Ledger
+    readiness: Readiness
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def handle(self, request: Request) -> Response: ...
+
+    async def metrics_text(self) -> bytes: ...
+
+
+def create_app(services: EdgeServices) -> EdgeApp:
+    """The whole edge over injected services."""
+    return EdgeApp(services)
+
+
+class EdgeApp(falcon.asgi.App):  # type: ignore[type-arg]
+    def __init__(self, services: EdgeServices) -> None:
+        super().__init__(middleware=[_Lifespan(services)])
+        self._objects = ObjectApi(services)
+        self.add_route(LIVE, _Live())
+        self.add_route(READY, _Ready(services))
+        self.add_route(METRICS, _Metrics(services))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
+        if scope["type"] == "http" and not (scope["path"] in RESERVED and is_reserved(scope)):
+            await self._objects.serve(scope, scope.get(KEY) or AsgiExchange(receive, send))
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def is_reserved(scope: Scope) -> bool:
+    """A plain, unsigned GET or HEAD: "health" and "metrics" are legal names of buckets, whose users sign."""
+    if scope["method"] not in ("GET", "HEAD"):
+        return False
+    query = scope["query_string"].lower()
+    if query and any(word in query for word in _SIGNED_QUERY):
+        return False
+    return all(name != b"authorization" for name, _ in scope["headers"])
+
+
+class ObjectApi:
+    """From a scope to a dialect's Request, from its Response to bytes, and a line in the ledger."""
+
+    def __init__(self, services: EdgeServices) -> None:
+        self._handle = services.handle
+        self._note = services.ledger.note
+        prefix = urandom(4).hex().upper()
+        self._ids = (f"{prefix}{number:08X}" for number in count(1))
+        self._host_id = b64encode(urandom(24)).decode()
+
+    async def serve(self, scope: Scope, exchange: Exchange | AsgiExchange) -> None:
+        began = time.perf_counter()
+        request = self._request(scope, exchange)
+        status = 500
+        try:
+            response = await self._handle(request)
+            status = response.status
+            await self._answer(request, response, exchange)
+        except BrokenAnswer as broken:
+            status = 599  # the ledger's word for: begun, then cut
+            log.warning("answer broken", request_id=request.request_id, cause=repr(broken.__cause__))
+        except KakeraError as error:
+            # A body whose first piece could not be read: nothing was sent yet, so it can still be said (R3).
+            status = 503
+            log.warning("unavailable", request_id=request.request_id, cause=repr(error))
+            await exchange.answer(503, self._plain_head(request, b"retry-after: 1\r\n"), b"")
+        except Exception:
+            log.exception("request failed", request_id=request.request_id, method=request.method)
+            await exchange.answer(500, self._plain_head(request), b"")
+        finally:
+            if exchange.gone and status < 500:
+                status = 499  # the ledger's word for: the client went away
+            self._note(Line(request, status, exchange.sent_bytes, time.perf_counter() - began))
+
+    def _request(self, scope: Scope, exchange: Exchange | AsgiExchange) -> Request:
+        pairs: list[tuple[bytes, bytes]] = scope["headers"]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+        if len(headers) != len(pairs):
+            headers = _joined(pairs)
+        client = scope["client"]
+        return Request(
+            scope["method"],
+            scope["raw_path"],
+            scope["query_string"],
+            headers,
+            exchange,
+            host=headers.get("host", ""),
+            secure=scope["scheme"] == "https",
+            remote=client[0] if client else "",
+            request_id=next(self._ids),
+        )
+
+    async def _answer(self, request: Request, response: Response, exchange: Exchange | AsgiExchange) -> None:
+        body = response.body
+        lines = [f"x-amz-request-id: {request.request_id}\r\nx-amz-id-2: {self._host_id}\r\n"]
+        lines += [f"{name}: {value}\r\n" for name, value in response.headers]
+        length = response.content_length
+        if length is None and body is None and response.status not in _NO_BODY:
+            length = 0
+        if length is not None and response.status != 204:
+            lines.append(f"content-length: {length}\r\n")
+        head = encode_head(lines)
+        if body is None or isinstance(body, (bytes, memoryview)):
+            await exchange.answer(response.status, head, body or b"")
+        else:
+            await exchange.stream(response.status, head, body, length=response.content_length)
+
+    def _plain_head(self, request: Request, more: bytes = b"") -> bytes:
+        return b"x-amz-request-id: %b\r\ncontent-length: 0\r\n%b" % (request.request_id.encode(), more)
+
+
+def encode_head(lines: list[str]) -> bytes:
+    """Header lines as bytes. Raises ValueError when a name or value would break out of its line (response
+    splitting)."""
+    text = "".join(lines)
+    breaks = text.count("\n")
+    expected = len(lines) + 1  # the first entry holds two lines
+    if breaks != expected or text.count("\r") != breaks or "\0" in text:
+        raise ValueError("a header holds a line break")
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()
+
+
+def _joined(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in pairs:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+class _Lifespan:
+    """Falcon's hooks of a worker's life: services open after the fork, in the loop they will live in."""
+
+    def __init__(self, services: EdgeServices) -> None:
+        self._services = services
+
+    async def process_startup(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        await self._services.open()
+
+    async def process_shutdown(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        await self._services.close()
+
+
+class _Live:
+    """This process answers."""
+
+    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
+        resp.media = {"status": "live"}
+
+    on_head = on_get
+
+
+class _Ready:
+    """Writes are taken: the write quorum stands."""
+
+    def __init__(self, services: EdgeServices) -> None:
+        self._readiness = services.readiness
+
+    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
+        answer = await self._readiness.ask()
+        resp.status = 200 if answer["status"] == "ready" else 503
+        resp.media = answer
+        resp.set_header("cache-control", "no-store")
+
+    on_head = on_get
+
+
+class _Metrics:
+    def __init__(self, services: EdgeServices) -> None:
+        self._services = services
+
+    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response) -> None:
+        resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
+        resp.data = await self._services.metrics_text()

@@ -1,0 +1,71 @@
+"""Gunicorn in code: the arbiter of the HTTP workers, run in the process that calls `run`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from kakera.base import limits
+from kakera.edge.app import EdgeApp
+from kakera.observe.log import formatter
+
+MakeApp = Callable[[], EdgeApp]
+
+
+class _JsonLogger(Logger):  # type: ignore[misc]
+    """Gunicorn's and, through the worker, uvicorn's own messages as our JSON lines."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.access_log.handlers.clear()
+        for handler in self.error_log.handlers:
+            handler.setFormatter(formatter("http"))
+        logging.getLogger("asyncio").handlers[:] = self.error_log.handlers
+
+
+class EdgeServer(BaseApplication):  # type: ignore[misc]
+    """`make_app` is called in each worker, after the fork."""
+
+    def __init__(
+        self, make_app: MakeApp, *, listen: str, workers: int, level: str, preload: Callable[[], None]
+    ) -> None:
+        self._make_app = make_app
+        self._preload = preload
+        self._options: dict[str, Any] = {
+            "bind": listen,
+            "workers": workers,
+            "worker_class": "kakera.edge.worker.EdgeWorker",
+            "logger_class": _JsonLogger,
+            "loglevel": level,
+            "errorlog": "-",
+            "graceful_timeout": int(limits.DRAIN_LIMIT_S) + 3,
+            "timeout": int(limits.WORKER_SILENCE_S),
+            "keepalive": int(limits.KEEP_ALIVE_S),
+            "backlog": limits.LISTEN_BACKLOG,
+            "proc_name": "kakera-http",
+            "control_socket_disable": True,  # its default place is under HOME; nobody asks it anything
+            "worker_tmp_dir": "/dev/shm",  # the heartbeat must not wait for a disk
+            "child_exit": _child_exit,
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> EdgeApp:
+        return self._make_app()
+
+    def run(self) -> None:
+        self._preload()  # once, shared by all workers until written to
+        super().run()
+
+
+def _child_exit(_server: Any, worker: Any) -> None:
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

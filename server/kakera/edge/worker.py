@@ -1,0 +1,33 @@
+"""The Gunicorn worker: uvicorn-worker's, with our protocol, uvloop, and nothing that is not used."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any, ClassVar
+
+from uvicorn_worker import UvicornWorker
+
+from kakera.base import limits
+from kakera.edge.protocol import Connection
+
+GC_THRESHOLDS = (50_000, 20, 50)  # a request makes few cycles; the default would look for them 10 times as often
+
+
+class EdgeWorker(UvicornWorker):  # type: ignore[misc]
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
+        "loop": "uvloop",
+        "http": Connection,
+        "ws": "none",
+        "lifespan": "on",
+        "interface": "asgi3",
+        "access_log": False,
+        "server_header": False,  # protocol.SERVER
+        "proxy_headers": False,  # the remote address of the log is the peer's; X-Forwarded-For can be forged
+        "timeout_graceful_shutdown": int(limits.DRAIN_LIMIT_S),
+    }
+
+    def init_process(self) -> None:
+        # What was imported before the fork is never garbage: frozen, it is neither scanned nor, by that, copied.
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        super().init_process()
