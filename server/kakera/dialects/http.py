@@ -1,7 +1,7 @@
 """Neutral HTTP values: what the edge hands to a dialect and what a dialect hands back. No framework, no vendor's word.
 
-Shapes: paths and queries stay the bytes of the wire (signatures are computed over them); header names are lower case, values latin-1
-text, duplicates joined by ","; bodies are pulled, one piece a call, never whole.
+Shapes: paths and queries stay the bytes of the wire (signatures are computed over them); header names are lower
+case, values latin-1 text, duplicates joined by ","; bodies are pulled, one piece a call, never whole.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ class MalformedUri(Invalid):
 
 
 class BodySource(Protocol):
-    """The body as it arrives. The edge may also answer a client that went away with an early b""; byte counts tell the difference."""
+    """The body as it arrives. The edge may also answer a client that went away with an early b""; byte counts tell
+    the difference.
+    """
 
     async def read(self) -> bytes:
         """The next piece, of any size; b"" at the end and ever after."""
@@ -102,7 +104,9 @@ class Request:
 
 
 class Response:
-    """One answer. `body` is whole bytes, a stream, or None; `content_length` None with a stream means chunked transfer."""
+    """One answer. `body` is whole bytes, a stream, or None; `content_length` None with a stream means chunked
+    transfer.
+    """
 
     __slots__ = ("body", "content_length", "headers", "status")
 

@@ -1,7 +1,7 @@
 """What the wire half of the S3 dialect refuses, with the vendor's code, status and message: one table.
 
-Source: Amazon S3 API Reference, "Error responses"; messages as the service words them. The store's own errors are mapped elsewhere
-in this dialect; these arise before the store is asked.
+Source: Amazon S3 API Reference, "Error responses"; messages as the service words them. The store's own errors are
+mapped elsewhere in this dialect; these arise before the store is asked.
 
 S3Refusal
 ├── AuthError   who is asking is not proven
@@ -48,7 +48,8 @@ TABLE: dict[str, tuple[int, str]] = {
     "RequestTimeTooSkewed": (403, "The difference between the request time and the current time is too large."),
     "SignatureDoesNotMatch": (
         403,
-        "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your key and signing method.",
     ),
     "XAmzContentSHA256Mismatch": (
         400,
@@ -58,7 +59,9 @@ TABLE: dict[str, tuple[int, str]] = {
 
 
 class S3Refusal(Refused):
-    """`code`, `status`, `message` go to the wire as they are; `extra` are further elements of the error document, in order."""
+    """`code`, `status`, `message` go to the wire as they are; `extra` are further elements of the error document, in
+    order.
+    """
 
     def __init__(self, code: str, message: str = "", extra: Mapping[str, str] | None = None) -> None:
         self.status, default = TABLE[code]

@@ -1,0 +1,478 @@
+"""The body of a request, freed of its framing and verified: nothing of it may become visible before the last piece
+was read.
+
+`plan_body` reads what the head announces (lengths, digests, trailers) and refuses what cannot be right before a byte
+is read. `VerifiedBody` is the core's BodySource. Rules:
+
+1. `read` gives pieces of limits.CHUNK_BYTES, the last one shorter: one copy from the wire into the buffer the store
+   will encode.
+2. The last piece is given only when everything announced has been verified; a body that fails raises BodyError instead.
+3. Bodies up to limits.HASH_INLINE_BYTES are hashed on the event loop; larger ones in a thread, one job at a time in
+   order, while the next bytes arrive. At most limits.CHUNK_BYTES wait to be hashed: memory per request is two
+   buffers.
+4. A body is never longer or shorter than announced (R3 begins here).
+
+Sources: Amazon S3 API Reference, PutObject and UploadPart; User Guide, "Checking object integrity".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from kakera.base import limits
+from kakera.core.values import Checksum, Digests
+from kakera.dialects import http
+from kakera.dialects.s3 import checksums, sigv4
+from kakera.dialects.s3.auth import Identity, PayloadMode
+from kakera.dialects.s3.checksums import Algorithm
+from kakera.dialects.s3.chunked import TRAILER_SIGNATURE, ChunkDecoder, Mark, canonical_trailers
+from kakera.dialects.s3.refusals import BodyError
+from kakera.dialects.s3.sigv4 import ChainSeed, SignatureChain
+
+_FRAMED = (PayloadMode.SIGNED_CHUNKS, PayloadMode.SIGNED_CHUNKS_TRAILER, PayloadMode.UNSIGNED_CHUNKS_TRAILER)
+_WITH_TRAILER = (PayloadMode.SIGNED_CHUNKS_TRAILER, PayloadMode.UNSIGNED_CHUNKS_TRAILER)
+# x-amz-checksum-* headers that carry no digest
+_NOT_DIGESTS = frozenset(("x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-checksum-mode"))
+
+
+@dataclass(slots=True)
+class BodyPlan:
+    """What a body must turn out to be. wire_bytes None: length of the framed body unknown (chunked transfer).
+
+    algorithm: the checksum to compute; expected: its value from a header, None when it comes in a trailer or none
+    was given.
+    """
+
+    mode: PayloadMode
+    decoded_bytes: int
+    wire_bytes: int | None
+    sha256_hex: str = ""
+    md5: bytes | None = None
+    algorithm: Algorithm | None = None
+    expected: bytes | None = None
+    trailers: tuple[str, ...] = ()
+    seed: ChainSeed | None = None
+
+    @property
+    def framed(self) -> bool:
+        return self.mode in _FRAMED
+
+
+# --- what the head announces ------------------------------------------------------------------------------------------
+
+
+def plan_body(
+    request: http.Request, identity: Identity, *, max_bytes: int, default_algorithm: str | None = None
+) -> BodyPlan:
+    """`max_bytes` of the decoded body; `default_algorithm`: computed when the client asks for none. Raises
+    BodyError.
+    """
+    headers = request.headers
+    wire_bytes = _length(headers, "content-length")
+    mode = identity.payload
+    framed = mode in _FRAMED
+    decoded_bytes = _length(headers, "x-amz-decoded-content-length") if framed else wire_bytes
+    if decoded_bytes is None:
+        raise BodyError("MissingContentLength")
+    if decoded_bytes > max_bytes:
+        raise BodyError("EntityTooLarge", extra={"ProposedSize": str(decoded_bytes), "MaxSizeAllowed": str(max_bytes)})
+    plan = BodyPlan(mode, decoded_bytes, wire_bytes, identity.payload_sha256)
+    if mode is PayloadMode.SIGNED_CHUNKS or mode is PayloadMode.SIGNED_CHUNKS_TRAILER:
+        if identity.seed is None:
+            raise BodyError("InvalidRequest", "A signed payload needs a signed request.")
+        plan.seed = identity.seed
+    if "content-md5" in headers:
+        plan.md5 = _md5(headers["content-md5"])
+    _plan_checksum(plan, headers)
+    if plan.algorithm is None and default_algorithm:
+        plan.algorithm = checksums.ALGORITHMS[default_algorithm]
+    return plan
+
+
+def announces_digest(headers: Mapping[str, str]) -> bool:
+    """Content-MD5 or a checksum was given: what the vendor demands of DeleteObjects and of some configurations."""
+    return (
+        "content-md5" in headers
+        or "x-amz-trailer" in headers
+        or any(name.startswith(checksums.HEADER_PREFIX) and name not in _NOT_DIGESTS for name in headers)
+    )
+
+
+def stored_content_encoding(value: str | None) -> str | None:
+    """Content-Encoding without aws-chunked, which is the wire's and not the object's; None when nothing is left."""
+    if value is None:
+        return None
+    left = [token.strip() for token in value.split(",") if token.strip().lower() not in ("", "aws-chunked")]
+    return ",".join(left) or None
+
+
+def _length(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise BodyError("InvalidArgument", extra={"ArgumentName": name, "ArgumentValue": text[:64]})
+    return int(text)
+
+
+def _md5(text: str) -> bytes:
+    digest = checksums.decode_base64(text.strip())
+    if digest is None or len(digest) != 16:
+        raise BodyError("InvalidDigest", extra={"Content-MD5": text[:64]})
+    return digest
+
+
+def _plan_checksum(plan: BodyPlan, headers: Mapping[str, str]) -> None:
+    given = [name for name in headers if name.startswith(checksums.HEADER_PREFIX) and name not in _NOT_DIGESTS]
+    plan.trailers = _announced_trailers(plan.mode, headers)
+    in_trailer = [name for name in plan.trailers if name.startswith(checksums.HEADER_PREFIX)]
+    names = given + in_trailer
+    if len(names) > 1:
+        raise BodyError(
+            "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        )
+    if names:
+        plan.algorithm = checksums.BY_HEADER.get(names[0])
+        if plan.algorithm is None:
+            raise _unsupported_algorithm()
+    if given and plan.algorithm is not None:
+        plan.expected = checksums.decode(plan.algorithm.name, headers[given[0]])
+        if plan.expected is None:
+            raise BodyError("InvalidRequest", f"Value for {given[0]} header is invalid.")
+    named = headers.get("x-amz-sdk-checksum-algorithm")
+    if named is not None:
+        _check_named(named.upper(), plan, headers)
+
+
+def _check_named(named: str, plan: BodyPlan, headers: Mapping[str, str]) -> None:
+    """x-amz-sdk-checksum-algorithm only repeats what a checksum header or trailer says; it must not contradict it."""
+    if named not in checksums.ALGORITHMS:
+        raise _unsupported_algorithm()
+    if plan.algorithm is None:
+        if "content-md5" not in headers:
+            raise BodyError(
+                "InvalidRequest",
+                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer "
+                "headers were found.",
+            )
+    elif plan.algorithm.name != named:
+        raise BodyError("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
+
+
+def _announced_trailers(mode: PayloadMode, headers: Mapping[str, str]) -> tuple[str, ...]:
+    value = headers.get("x-amz-trailer")
+    if value is None:
+        return ()
+    names = tuple(name.strip().lower() for name in value.split(",") if name.strip())
+    supported = all(name in checksums.BY_HEADER for name in names) and len(names) <= limits.MAX_TRAILERS
+    if mode not in _WITH_TRAILER or not supported:
+        raise BodyError("InvalidRequest", "The value specified in the x-amz-trailer header is not supported")
+    return names
+
+
+def _unsupported_algorithm() -> BodyError:
+    return BodyError(
+        "InvalidRequest",
+        "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+        f"[{', '.join(checksums.ALGORITHMS)}]",
+    )
+
+
+# --- the digests of one body ------------------------------------------------------------------------------------------
+
+
+class _Digester:
+    """Every digest of one body, in one pass. `absorb` may run in a thread, one call at a time; it keeps its failure
+    for `finish`.
+    """
+
+    __slots__ = ("_absorbed", "_chain", "_failure", "_marks", "_md5", "_piece_sha", "_plan", "_running", "_sha")
+
+    def __init__(self, plan: BodyPlan) -> None:
+        self._plan = plan
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._running = plan.algorithm.start() if plan.algorithm is not None else None
+        self._sha = hashlib.sha256() if plan.sha256_hex else None
+        self._chain = SignatureChain(plan.seed) if plan.seed is not None else None
+        self._piece_sha = hashlib.sha256()
+        self._marks: deque[Mark] = deque()
+        self._absorbed = 0
+        self._failure: BodyError | None = None
+
+    def absorb(self, data: bytes | memoryview, marks: list[Mark]) -> None:
+        """The next bytes; `marks`: ends of aws-chunks newly seen, within these bytes or later ones."""
+        self._marks.extend(marks)
+        self._md5.update(data)
+        if self._running is not None:
+            self._running.update(data)
+        if self._sha is not None:
+            self._sha.update(data)
+        if self._chain is not None and self._failure is None:
+            self._absorb_signed(self._chain, memoryview(data))
+        self._absorbed += len(data)
+
+    def absorb_many(self, items: list[memoryview], marks: list[Mark]) -> None:
+        self._marks.extend(marks)
+        for item in items:
+            self.absorb(item, [])
+
+    def _absorb_signed(self, chain: SignatureChain, data: memoryview) -> None:
+        position = 0
+        while self._marks and self._marks[0].offset <= self._absorbed + len(data):
+            mark = self._marks.popleft()
+            stop = mark.offset - self._absorbed
+            self._piece_sha.update(data[position:stop])
+            position = stop
+            if not sigv4.equal(chain.next_chunk(self._piece_sha.hexdigest()), mark.signature):
+                self._failure = BodyError("SignatureDoesNotMatch", extra={"SignatureProvided": mark.signature})
+                return
+            self._piece_sha = hashlib.sha256()
+        self._piece_sha.update(data[position:])
+
+    def check(self) -> None:
+        """Raises the failure of an `absorb` that went before."""
+        if self._failure is not None:
+            raise self._failure
+
+    def finish(self, trailers: Mapping[str, str]) -> Digests:
+        """After the last byte. Raises BodyError for the first thing that is not as announced."""
+        plan = self._plan
+        self.check()
+        self._check_trailers(trailers)
+        if self._sha is not None:
+            computed = self._sha.hexdigest()
+            if not sigv4.equal(computed, plan.sha256_hex):
+                extra = {"ClientComputedContentSHA256": plan.sha256_hex, "S3ComputedContentSHA256": computed}
+                raise BodyError("XAmzContentSHA256Mismatch", extra=extra)
+        md5 = self._md5.digest()
+        if plan.md5 is not None and md5 != plan.md5:
+            extra = {"ExpectedDigest": checksums.encode(plan.md5), "CalculatedDigest": checksums.encode(md5)}
+            raise BodyError("BadDigest", extra=extra)
+        if self._running is None or plan.algorithm is None:
+            return Digests(self._absorbed, md5, None)
+        digest = self._running.digest()
+        if plan.expected is not None and digest != plan.expected:
+            raise _checksum_mismatch(plan.algorithm)
+        value = checksums.encode(digest)
+        if plan.algorithm.header in plan.trailers and trailers[plan.algorithm.header] != value:
+            if checksums.decode(plan.algorithm.name, trailers[plan.algorithm.header]) is None:
+                raise BodyError("InvalidRequest", f"Value for {plan.algorithm.header} trailing header is invalid.")
+            raise _checksum_mismatch(plan.algorithm)
+        return Digests(self._absorbed, md5, Checksum(plan.algorithm.name, value))
+
+    def _check_trailers(self, trailers: Mapping[str, str]) -> None:
+        """Exactly those announced, and their signature where the body is signed."""
+        expected = set(self._plan.trailers)
+        signed = self._plan.mode is PayloadMode.SIGNED_CHUNKS_TRAILER
+        if signed:
+            expected.add(TRAILER_SIGNATURE)
+        if set(trailers) != expected:
+            raise BodyError("MalformedTrailerError")
+        if signed and self._chain is not None:
+            ours = self._chain.trailer(canonical_trailers(dict(trailers)))
+            if not sigv4.equal(ours, trailers[TRAILER_SIGNATURE]):
+                raise BodyError("SignatureDoesNotMatch", extra={"SignatureProvided": trailers[TRAILER_SIGNATURE]})
+
+
+def _checksum_mismatch(algorithm: Algorithm) -> BodyError:
+    return BodyError("BadDigest", f"The {algorithm.name} you specified did not match the calculated checksum.")
+
+
+# --- the reader -------------------------------------------------------------------------------------------------------
+
+
+class VerifiedBody:
+    """core.values.BodySource over one request. Use by one task only."""
+
+    __slots__ = (
+        "_backlog",
+        "_decoder",
+        "_digester",
+        "_digests",
+        "_executor",
+        "_job",
+        "_job_bytes",
+        "_marks",
+        "_pieces",
+        "_plan",
+        "_returned_bytes",
+        "_source",
+        "_waiting_bytes",
+        "_wire_bytes",
+        "declared_bytes",
+    )
+
+    def __init__(self, source: http.BodySource, plan: BodyPlan, *, executor: Executor | None = None) -> None:
+        self.declared_bytes = plan.decoded_bytes
+        self._source = source
+        self._plan = plan
+        self._executor = executor
+        self._decoder = ChunkDecoder(plan.decoded_bytes, signed=plan.seed is not None) if plan.framed else None
+        self._digester = _Digester(plan)
+        self._digests: Digests | None = None
+        self._pieces: deque[memoryview] = deque()  # of one piece of the wire: what did not fit into the last buffer
+        self._marks: list[Mark] = []  # not yet absorbed
+        self._backlog: deque[memoryview] = deque()  # not yet absorbed
+        self._job: asyncio.Future[None] | None = None
+        self._job_bytes = 0
+        self._waiting_bytes = 0  # not yet absorbed: the backlog and the present job
+        self._returned_bytes = 0
+        self._wire_bytes = 0
+
+    async def read(self) -> bytes | memoryview:
+        """The next limits.CHUNK_BYTES, or the rest; empty at the end. Raises BodyError instead of the last piece."""
+        if self._digests is not None:
+            return b""
+        left = self.declared_bytes - self._returned_bytes
+        if self.declared_bytes <= limits.HASH_INLINE_BYTES:
+            data = await self._read_whole()
+            self._digester.absorb(data, self._marks)
+            self._digests = self._digester.finish(await self._read_trailers())
+            return data
+        buffer = memoryview(bytearray(min(left, limits.CHUNK_BYTES)))
+        await self._fill(buffer)
+        self._returned_bytes += len(buffer)
+        if self._returned_bytes == self.declared_bytes:
+            trailers = await self._read_trailers()
+            await self._absorb_rest()
+            self._digests = self._digester.finish(trailers)
+        return buffer.toreadonly()
+
+    def digests(self) -> Digests:
+        """Size, MD5 and checksum of the decoded body. Only after `read` gave the last piece."""
+        if self._digests is None:
+            raise AssertionError("digests of a body that was not read to its end")
+        return self._digests
+
+    # -- wire to pieces
+
+    async def _next(self) -> bool:
+        """Take one piece of the wire into `_pieces` and `_marks`; False at its end."""
+        data = await self._source.read()
+        if not data:
+            return False
+        self._wire_bytes += len(data)
+        if self._plan.wire_bytes is not None and self._wire_bytes > self._plan.wire_bytes:
+            raise BodyError("IncompleteBody")
+        if self._decoder is None:
+            self._pieces.append(memoryview(data))
+            return True
+        self._decoder.feed(data)
+        self._pieces.extend(self._decoder.pieces)
+        self._marks += self._decoder.marks
+        self._decoder.pieces.clear()
+        self._decoder.marks.clear()
+        return True
+
+    async def _read_whole(self) -> bytes:
+        """A small body in one piece, without a copy when it came so."""
+        left = self.declared_bytes
+        if self._decoder is None and left:
+            data = await self._source.read()
+            self._wire_bytes = len(data)
+            if len(data) == left:
+                return data
+            self._pieces.append(memoryview(data))
+            if len(data) > left:
+                raise BodyError("IncompleteBody")
+        parts: list[memoryview] = []
+        while left:
+            if not self._pieces and not await self._next():
+                raise _short_body()
+            while self._pieces:
+                part = self._pieces.popleft()
+                parts.append(part)
+                left -= len(part)
+        return b"".join(parts)
+
+    async def _fill(self, buffer: memoryview) -> None:
+        """Fill `buffer` to the last byte, handing it to the hashing thread as it fills."""
+        filled = handed = 0
+        size = len(buffer)
+        while filled < size:
+            if not self._pieces:
+                if not await self._next():
+                    raise _short_body()
+                continue
+            piece = self._pieces.popleft()
+            take = min(len(piece), size - filled)
+            buffer[filled : filled + take] = piece[:take]
+            filled += take
+            if take < len(piece):
+                self._pieces.appendleft(piece[take:])
+            if filled - handed >= limits.HASH_BATCH_BYTES:
+                await self._hand_over(buffer[handed:filled])
+                handed = filled
+        if handed < size:
+            await self._hand_over(buffer[handed:size])
+
+    async def _read_trailers(self) -> dict[str, str]:
+        """Read the wire to its end. A plain body ends with its last byte: nothing more can follow Content-Length."""
+        if self._decoder is None:
+            return {}
+        while self._plan.wire_bytes is None or self._wire_bytes < self._plan.wire_bytes:
+            if not await self._next():
+                break
+        if self._plan.wire_bytes is not None and self._wire_bytes < self._plan.wire_bytes:
+            raise _short_body()
+        return self._decoder.finish()
+
+    # -- pieces to digests
+
+    async def _hand_over(self, data: memoryview) -> None:
+        """Give `data` to the thread when it is idle; wait for it when too much is waiting already."""
+        self._backlog.append(data)
+        self._waiting_bytes += len(data)
+        if self._job is not None and (self._job.done() or self._waiting_bytes >= limits.CHUNK_BYTES):
+            await self._finish_job()
+        if self._job is None:
+            self._start_job()
+
+    def _start_job(self) -> None:
+        # Copies of both lists: the thread must not see what the event loop appends meanwhile
+        items, marks = list(self._backlog), self._marks
+        self._backlog.clear()
+        self._marks = []
+        self._job_bytes = sum(len(item) for item in items)
+        loop = asyncio.get_running_loop()
+        self._job = loop.run_in_executor(self._executor, self._digester.absorb_many, items, marks)
+
+    async def _finish_job(self) -> None:
+        if self._job is not None:
+            await self._job
+            self._job = None
+            self._waiting_bytes -= self._job_bytes
+            self._digester.check()
+
+    async def _absorb_rest(self) -> None:
+        await self._finish_job()
+        if self._backlog:
+            self._start_job()
+            await self._finish_job()
+        self._digester.absorb(b"", self._marks)
+
+
+def _short_body() -> BodyError:
+    return BodyError(
+        "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header"
+    )
+
+
+async def read_document(request: http.Request, identity: Identity, *, max_bytes: int = limits.MAX_XML_BYTES) -> bytes:
+    """A whole small body (an XML document), verified like any other. Raises BodyError."""
+    try:
+        plan = plan_body(request, identity, max_bytes=max_bytes)
+    except BodyError as refusal:
+        if refusal.code != "EntityTooLarge":
+            raise
+        raise BodyError("MaxMessageLengthExceeded", extra={"MaxMessageLengthBytes": str(max_bytes)}) from None
+    body = VerifiedBody(request.body, plan)
+    pieces = []
+    while piece := await body.read():
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 and isinstance(pieces[0], bytes) else b"".join(pieces)
