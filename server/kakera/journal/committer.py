@@ -62,11 +62,11 @@ class _Batch:
 class Committer:
     """Order, durability and visibility of one partition."""
 
-    def __init__(self, drives: Members, index: Index, settings: Settings) -> None:
+    def __init__(self, drives: Members, index: Index, settings: Settings, *, lanes: Lanes | None = None) -> None:
         self.drives = drives
         self.index = index
         self._settings = settings
-        self._lanes = Lanes(settings.laggard_limit_s)
+        self._lanes = lanes or Lanes(settings.laggard_limit_s)
         self._writer: SegmentWriter | None = None
         self._broken = False  # the open segment's tail is not known: roll before anything is appended (R2)
         self._epoch = 0

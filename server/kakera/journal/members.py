@@ -4,14 +4,16 @@ are no longer trusted."""
 from __future__ import annotations
 
 import errno
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
 from kakera.base import clock, errors, limits
 from kakera.segments.drive import JOURNAL, Drive, Strand
-from kakera.segments.identity import Drives
 from kakera.segments.placement import place
+
+if TYPE_CHECKING:
+    from kakera.segments.identity import Drives
 
 log = structlog.get_logger()
 
