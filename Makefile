@@ -1,7 +1,7 @@
 # Two commands to begin with: `make up` and `make test`. Each target is one line; the work is done in Python.
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 PY     := .venv/bin/python
-UP     := $(if $(PORT),--port $(PORT)) $(if $(DATA),--data $(DATA)) $(if $(WORKERS),--workers $(WORKERS))
+UP     := $(if $(PORT),--port $(PORT)) $(if $(DATA),--data "$(DATA)") $(if $(WORKERS),--workers $(WORKERS))
 .DEFAULT_GOAL := up
 .PHONY: up down status test check lock bench test-fault test-clients test-model clean
 

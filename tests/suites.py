@@ -76,7 +76,7 @@ def run(step: Step, tally: Tally) -> bool:
     """Run one step within its bound; False when it failed."""
     command, report = list(step.command), REPORTS / f"{step.name}.xml"
     if step.folders:
-        there = [f"tests/{folder}" for folder in step.folders if any((ROOT / "tests" / folder).rglob("test_*.py"))]
+        there = folders_there(step)
         if not there:
             print(f"--- {step.name}: not there yet", flush=True)
             return True
@@ -95,6 +95,10 @@ def run(step: Step, tally: Tally) -> bool:
         tally.failed += 1
     print(f"--- {step.name}: {'ok' if ok else f'FAILED ({code})'} in {time.monotonic() - started:.0f} s", flush=True)
     return ok
+
+
+def folders_there(step: Step) -> list[str]:
+    return [f"tests/{folder}" for folder in step.folders if any((ROOT / "tests" / folder).rglob("test_*.py"))]
 
 
 def call(command: list[str], step: Step) -> int:
