@@ -119,6 +119,8 @@ MAX_DELETE_KEYS = 1000  # S3's rule for one multi-delete
 MAX_BUCKET_TAGS = 50  # S3's rule
 MAX_TAG_KEY_CHARS = 128  # S3's rule
 MAX_TAG_VALUE_CHARS = 256  # S3's rule
+DELETES_AT_ONCE = 128  # of one DeleteObjects: they share group commits, and one request must not fill the worker's queue
+MAX_BUCKETS_LISTED = 10_000  # S3's limit of one ListBuckets page
 
 # --- the edge: connections and requests -----------------------------------------------------------------------------------
 MAX_URL_BYTES = 8 * KIB  # a key of 1,024 bytes is 3,072 when escaped, a presigned query with a session token 2 KiB
