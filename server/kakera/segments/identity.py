@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kakera.base import errors, limits
+from kakera.base import clock, errors, limits
 from kakera.config import Config, Profile
 from kakera.segments.drive import BULK, JOURNAL, Drive, DriveAbsent, Identity
 from kakera.segments.files import IDENTITY_FILE, decode_identity, encode_identity, replace_file, seal, unseal
@@ -69,7 +69,8 @@ def _require_empty(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     left = [name for name in os.listdir(path) if name not in _IGNORED and not name.endswith(".new")]
     if left:
-        raise errors.NotReady(f"{path} is not empty ({', '.join(sorted(left)[:3])}): a new cluster takes empty folders only")
+        some = ", ".join(sorted(left)[:3])
+        raise errors.NotReady(f"{path} is not empty ({some}): a new cluster takes empty folders only")
 
 
 def _write_identity(path: Path, identity: Identity) -> None:
@@ -157,6 +158,7 @@ class Drives:
         self.profile: Profile = config.profile
         self.present: dict[int, Drive] = {}
         self.absent: dict[int, str] = {}
+        self._refreshed_s = 0.0
         self.refresh()
 
     @property
@@ -181,10 +183,19 @@ class Drives:
                 absent[slot] = why
             else:
                 present[slot] = drive
-        changed = present != self.present or absent.keys() != self.absent.keys()
-        # Replaced whole, so that a reader in another thread never sees a half-filled table.
-        self.present, self.absent = present, absent
-        return changed
+        self._refreshed_s = clock.monotonic_s()
+        self.absent = absent
+        if present == self.present:
+            return False
+        # Replaced whole, and only when it changed: a layout learned from a table is good while that is the same object.
+        self.present = present
+        return True
+
+    def refresh_if_old(self) -> bool:
+        """`refresh`, but not more often than once in `limits.DRIVE_PROBE_S`."""
+        if clock.monotonic_s() - self._refreshed_s < limits.DRIVE_PROBE_S:
+            return False
+        return self.refresh()
 
     def _learn_generations(self) -> None:
         """Another process may have replaced a drive:

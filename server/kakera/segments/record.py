@@ -34,7 +34,8 @@ Buffer = bytes | bytearray | memoryview
 MAGIC = b"KKR\x01"
 HEADER_BYTES = 64
 _COMMON = struct.Struct("<QQ16sIII")  # segment, sequence, command id, meta length, body length, body size
-_FULL = struct.Struct("<4sBBBBQQ16sIIIIII")
+FULL = struct.Struct("<4sBBBBQQ16sIIIIII")
+CRCS = struct.Struct("<III")  # body crc, m << 8, record crc: bytes 52 to 64
 _TAIL = struct.Struct("<I")
 _ALIGN = 8
 
@@ -153,7 +154,7 @@ class Encoder:
         d = self._draft
         lead = MAGIC + bytes((d.type, d.flags, index, d.k))
         crc = extend(self._crc, lead + _TAIL.pack(body_crc))
-        return _FULL.pack(
+        return FULL.pack(
             MAGIC, d.type, d.flags, index, d.k, self._segment, self._sequence, d.command_id,
             len(d.meta), d.body_bytes, d.body_size, body_crc, self._mk, crc,
         )  # fmt: skip
@@ -174,7 +175,7 @@ def parse_header(buffer: Buffer, offset: int = 0) -> Header | None:
     """
     if len(buffer) - offset < HEADER_BYTES:
         return None
-    magic, *fields, mk, crc = _FULL.unpack_from(buffer, offset)
+    magic, *fields, mk, crc = FULL.unpack_from(buffer, offset)
     if magic != MAGIC:
         return None
     header = Header._make((*fields, mk >> 8 & 0xFF, crc))

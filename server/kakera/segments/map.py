@@ -1,0 +1,167 @@
+"""Where the strands of a segment are: learned from the strands' own headers, kept for a while, forgotten on error.
+
+No table anywhere has to be right: a strand that was healed onto another drive, or a drive that came back, is found by
+its header.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import NamedTuple
+
+import msgspec
+
+from kakera.base import clock, limits
+from kakera.segments.drive import Drive, Strand
+from kakera.segments.identity import Drives
+from kakera.segments.meta import StrandMeta
+from kakera.segments.record import HEADER_BYTES, Header, Type, parse_header, verify_head
+
+_HEADER_WINDOW_BYTES = 4 * limits.KIB  # a strand header with 16 members is 1 KiB
+_META = msgspec.msgpack.Decoder(StrandMeta)
+
+
+class StrandHeader(NamedTuple):
+    """A strand's first record."""
+
+    header: Header
+    meta: StrandMeta
+
+
+class Layout(NamedTuple):
+    """One segment over the present drives.
+
+    drives: by strand index. data: the k drives of the data strands, empty when one is not there. gone: slots that are
+    present and have no file. bad: slot -> why its file cannot be placed. missing: strand indices that a present
+    member drive should hold.
+    """
+
+    strand: Strand
+    k: int
+    m: int
+    drives: dict[int, Drive]
+    data: tuple[Drive, ...]
+    gone: list[int]
+    bad: dict[int, str]
+    missing: dict[int, int]
+    until_s: float
+    present: dict[int, Drive]
+
+
+def read_strand_header(drive: Drive, strand: Strand) -> StrandHeader | None:
+    """The strand's header record, None when it is not whole or not this strand's. Raises OSError, FileNotFoundError."""
+    data = drive.read(strand, 0, _HEADER_WINDOW_BYTES)
+    header = parse_header(data)
+    if header is None or header.type != Type.HEADER or header.segment != strand.segment:
+        return None
+    if header.length > len(data):
+        data = drive.read(strand, 0, header.length)
+    if not verify_head(header, data):
+        return None
+    try:
+        meta = _META.decode(data[HEADER_BYTES : HEADER_BYTES + header.meta_bytes])
+    except msgspec.DecodeError:
+        return None
+    return StrandHeader(header, meta) if meta.kind == strand.kind else None
+
+
+def learn(drives: Drives, strand: Strand) -> Layout:
+    """Ask every present drive for its header of this segment. Blocks; never raises for a drive."""
+    present = drives.present
+    found: dict[int, tuple[Drive, StrandHeader]] = {}
+    gone: list[int] = []
+    bad: dict[int, str] = {}
+    for slot, drive in present.items():
+        try:
+            header = read_strand_header(drive, strand)
+        except FileNotFoundError:
+            gone.append(slot)
+            continue
+        except OSError as error:
+            bad[slot] = error.strerror or str(error)
+            continue
+        if header is None:
+            bad[slot] = "the strand's header is damaged"
+        else:
+            found[slot] = (drive, header)
+    metas = [header.meta for _, header in found.values()]
+    meta = metas[0] if metas else None
+    placed = {header.header.strand: drive for drive, header in found.values()}
+    missing = _place_by_members(present, meta, placed, bad)
+    k, m = (meta.k, meta.m) if meta else (0, 0)
+    data = tuple(placed[index] for index in range(k)) if k and all(i in placed for i in range(k)) else ()
+    whole = k > 0 and len(placed) == k + m
+    until_s = clock.monotonic_s() + (limits.STRAND_MAP_S if whole else limits.STRAND_MAP_SHORT_S)
+    return Layout(strand, k, m, dict(sorted(placed.items())), data, gone, bad, missing, until_s, present)
+
+
+def _place_by_members(
+    present: dict[int, Drive], meta: StrandMeta | None, placed: dict[int, Drive], bad: dict[int, str]
+) -> dict[int, int]:
+    """A strand whose header is damaged may hold good records: it is placed by the member list of the others.
+
+    Returns: strand index -> slot for members that are present without a strand.
+    """
+    missing: dict[int, int] = {}
+    if meta is None or len(placed) == meta.k + meta.m:
+        return missing
+    for slot, drive in present.items():
+        try:
+            name = drive.identity().drive
+        except OSError:
+            continue
+        if name not in meta.members:
+            continue
+        index = meta.members.index(name)
+        if index in placed:
+            continue
+        if slot in bad:
+            placed[index] = drive
+        else:
+            missing[index] = slot
+    return missing
+
+
+class SegmentMap:
+    """Layouts by kind and segment. `known` never blocks; `find` may read headers. Safe from many threads."""
+
+    def __init__(self, drives: Drives) -> None:
+        self._drives = drives
+        self._layouts: OrderedDict[tuple[str, int], Layout] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def known(self, kind: str, segment: int) -> Layout | None:
+        """The layout if it was learned lately and no drive came or went since."""
+        layout = self._layouts.get((kind, segment))
+        if layout is None or layout.present is not self._drives.present or layout.until_s < clock.monotonic_s():
+            return None
+        return layout
+
+    def find(self, kind: str, segment: int) -> Layout:
+        """The layout, learned when it is not known. Blocks."""
+        layout = self.known(kind, segment)
+        if layout is not None:
+            return layout
+        self._drives.refresh_if_old()
+        layout = learn(self._drives, Strand(kind, segment))
+        if layout.drives:
+            with self._lock:
+                self._layouts[(kind, segment)] = layout
+                self._layouts.move_to_end((kind, segment))
+                while len(self._layouts) > limits.MAX_LAYOUTS:
+                    self._layouts.popitem(last=False)
+        return layout
+
+    def where(self, kind: str, segment: int) -> dict[int, Drive]:
+        """strand index -> drive. Blocks when it is not known."""
+        return self.find(kind, segment).drives
+
+    def forget(self, kind: str, segment: int) -> None:
+        with self._lock:
+            self._layouts.pop((kind, segment), None)
+
+    @property
+    def absent(self) -> int:
+        """How many drives are away: they may hold strands that nobody can see."""
+        return len(self._drives.absent)
