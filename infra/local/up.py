@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import subprocess
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ def up(plan: Plan, places: Places, *, kakera: tuple[str, ...], reporter: Reporte
     with _locked(places.lock):
         _record_plan(plan, places, reporter=reporter)
         accounts = _accounts(plan, places, reporter=reporter)
-        write_whole(places.server_toml, server_toml(plan, host_name=host.name, data_root=str(places.data)))
+        _record_settings(places, server_toml(plan, host_name=host.name, data_root=str(places.data)), reporter=reporter)
         endpoint = f"http://{_client_address(host)}:{host.port}"
         first, second = (*accounts.values(), None)[:2]
         assert first is not None, "a blueprint has at least one account"
@@ -127,6 +128,17 @@ def _record_plan(plan: Plan, places: Places, *, reporter: Reporter) -> None:
     if difference:
         reporter.say(f"the Plan has changed:\n{difference}")
     write_whole(places.plan, plans.dump(plan))
+
+
+def _record_settings(places: Places, text: str, *, reporter: Reporter) -> None:
+    """A data root that was left out this time would otherwise look like lost data."""
+    try:
+        before = Path(tomllib.loads(places.server_toml.read_text())["server"]["state_dir"]).parent
+    except (OSError, ValueError, KeyError, TypeError):
+        before = places.data
+    if before != places.data:
+        reporter.warn(f"the data is now in {places.data}; the last start had DATA={before}, which is untouched")
+    write_whole(places.server_toml, text)
 
 
 def _accounts(plan: Plan, places: Places, *, reporter: Reporter) -> dict[str, credentials.Credentials]:

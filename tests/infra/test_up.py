@@ -111,6 +111,15 @@ def test_changed_settings_restart(bench: Bench) -> None:
     assert process.port_problem("127.0.0.1", bench.port) is None
 
 
+def test_another_data_root_is_told(bench: Bench, tmp_path: Path) -> None:
+    bench.up()
+    first, bench.places = bench.places, Places(build=bench.places.build, data=tmp_path / "other")
+    bench.up()
+    assert f"the last start had DATA={first.data}" in bench.screen.getvalue()
+    assert bench.starts() == 1
+    assert (first.data / "secrets" / "main.json").exists()
+
+
 def test_replaced_credentials_restart(bench: Bench) -> None:
     bench.up()
     (bench.places.data / "secrets" / "alt.json").unlink()
