@@ -42,7 +42,7 @@ class Bench:
     screen: io.StringIO
 
     def reporter(self) -> Reporter:
-        return Reporter(Console(file=self.screen, width=200))
+        return Reporter(Console(file=self.screen, width=200, soft_wrap=True))
 
     def up(self, *, port: int | None = None, workers: int = 2) -> local.Running:
         plan = expand(override(load(ROOT / "blueprints/laptop.yaml"), port=port or self.port, workers=workers))
