@@ -99,6 +99,8 @@ class MemoryIndex:
         sorted_.remove(key)
 
     def delete_range(self, table: Table[Row], low: Key, high: Key) -> None:
+        if self._undo is None:
+            raise RuntimeError("no transaction is open")
         sorted_ = self._tables[table.name]
         span = sorted_.span(low, high)
         for key in sorted_.keys[span]:

@@ -26,7 +26,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _STATEMENTS = {table.name: Statements(table) for table in TABLES}
 # What SQLite says of a file that is no longer what was written to it.
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
-_PUT_MARK = "INSERT OR REPLACE INTO mark VALUES (0, ?, ?, ?)"
+_PUT_MARK = "UPDATE mark SET sequence = ?, segment = ?, end = ?"
 _GET_MARK = "SELECT sequence, segment, end FROM mark"
 
 
@@ -44,11 +44,11 @@ class SqliteIndex:
 
     def __init__(self, path: str, *, read_only: bool = False) -> None:
         self._path = path
-        self._read_only = read_only
-        self._writing = False
+        self._writing = self._closed = False
         self._lost = ""  # why nothing here may be believed any more
+        self._wal = -1
         self._checkpointing = threading.Lock()
-        self._connection = _open(path, read_only=read_only)
+        self._connection = _open(path, "ro" if read_only else "rwc")
         try:
             if not read_only:
                 _create(self._connection, path)
@@ -96,8 +96,8 @@ class SqliteIndex:
     # --- writing
 
     def begin(self) -> None:
-        if self._writing:
-            raise RuntimeError("a transaction is open")
+        if self._writing or self._wal < 0:
+            raise RuntimeError("a transaction is open" if self._writing else "opened for reading, or closed")
         if self._lost:
             raise Unusable(self._lost)
         with failing():
@@ -186,10 +186,13 @@ class SqliteIndex:
         self.commit(Mark(0, 0, 0))
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         self.rollback()
         with self._checkpointing:
             self._connection.close()  # the last connection to go checkpoints
-            if not self._read_only and self._wal >= 0:
+            if self._wal >= 0:
                 os.close(self._wal)
                 self._wal = -1
 
@@ -205,7 +208,7 @@ class SqliteIndex:
         meanwhile, at most INDEX_CHECKPOINT_WAIT_S. False: readers were in the way, ask again later. Raises Unusable
         when a sync failed: the pages may be lost in the cache though later calls look well (R2)."""
         with self._checkpointing:
-            connection = _open(self._path, read_only=False)
+            connection = _open(self._path, "rw")
             try:
                 faults.hit("index.checkpoint", self._path)
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -213,7 +216,7 @@ class SqliteIndex:
                 busy, _, _ = connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
                 # the first write of a new WAL syncs its header: have it here and not in the committer's next batch
                 if not busy:
-                    connection.execute("UPDATE mark SET sequence = sequence")
+                    connection.execute("UPDATE mark SET checkpoints = checkpoints + 1")
                 return not busy
             except sqlite3.OperationalError as error:
                 if _code(error) == sqlite3.SQLITE_BUSY:
@@ -266,10 +269,9 @@ def discard(path: str) -> None:
 # --- opening ----------------------------------------------------------------------------------------------------------
 
 
-def _open(path: str, *, read_only: bool) -> sqlite3.Connection:
-    if read_only and not os.path.exists(path):
+def _open(path: str, mode: str) -> sqlite3.Connection:
+    if mode != "rwc" and not os.path.exists(path):
         raise errors.NotReady(f"{path}: the index is not there yet")
-    mode = "ro" if read_only else "rwc"
     name = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     try:
         connection = sqlite3.connect(
@@ -310,7 +312,7 @@ def _create(connection: sqlite3.Connection, path: str) -> None:
         connection.execute("BEGIN IMMEDIATE")
         for statement in SCHEMA:
             connection.execute(statement)
-        connection.execute("INSERT INTO mark VALUES (0, 0, 0, 0)")
+        connection.execute("INSERT INTO mark VALUES (0, 0, 0, 0, 0)")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.execute("COMMIT")

@@ -81,7 +81,7 @@ def _key_of(names: list[str]) -> Callable[[Row], tuple[Any, ...]]:
 
 
 _MARK = (
-    "CREATE TABLE mark (id INTEGER PRIMARY KEY, "
-    "sequence INTEGER NOT NULL, segment INTEGER NOT NULL, end INTEGER NOT NULL)"
+    "CREATE TABLE mark (id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, segment INTEGER NOT NULL, "
+    "end INTEGER NOT NULL, checkpoints INTEGER NOT NULL)"  # one row; checkpoints: see SqliteIndex.checkpoint
 )
 SCHEMA: tuple[str, ...] = (*(Statements(table).create for table in TABLES), _MARK)
