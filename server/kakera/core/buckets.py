@@ -9,7 +9,7 @@ from kakera.base.ids import new_id
 from kakera.core import store as stores
 from kakera.core.store import Store
 from kakera.core.values import Account, BucketInfo
-from kakera.index.tables import BUCKETS, UPLOADS
+from kakera.index.tables import BUCKETS, ENTRIES, UPLOADS, VERSIONS
 from kakera.journal import codec
 from kakera.journal.commands import Abort, Ok, PutSettings
 from kakera.journal.records import SettingsMeta
@@ -54,10 +54,10 @@ async def delete(store: Store, account: Account, name: str) -> None:
 
 async def _abort_uploads(store: Store, bucket: BucketInfo) -> bool:
     """True when there were uploads and nothing else kept the bucket."""
-    from kakera.index.tables import ENTRIES, VERSIONS
-
     low, high = (bucket.bucket_id,), (bucket.bucket_id + 1,)
-    if store.index.scan(ENTRIES, low, high, limit=1) or store.index.scan(VERSIONS, low, high, limit=1):
+    if store.index.scan(ENTRIES, low, high, limit=1):
+        return False
+    if store.index.scan(VERSIONS, low, high, limit=1):
         return False
     aborted = False
     while uploads := store.index.scan(UPLOADS, low, high, limit=limits.MAX_LIST_KEYS):

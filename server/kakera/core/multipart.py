@@ -7,15 +7,18 @@ from typing import NamedTuple
 
 from kakera.base import clock, errors, limits
 from kakera.base.ids import NULL_VERSION, new_id
-from kakera.core import bodies
+from kakera.core import bodies, listing, objects
+from kakera.core.copying import Source, SourceBody
 from kakera.core.objects import part_info
 from kakera.core.store import MOVED_RETRIES, STALE_RETRIES, Store, check_readable, get_bucket
 from kakera.core.values import (
     Account, BodySource, BucketInfo, CompletePart, Condition, NewObject, PartInfo, PartPage, Stored, UploadInfo,
+    UploadPage,
 )  # fmt: skip
 from kakera.index.tables import COMPLETED, PARTS, UPLOADS, Location, PartRow, UploadRow
 from kakera.journal import codec
 from kakera.journal.commands import Abort, Complete, CreateUpload, Ok, PutPart
+from kakera.journal.multipart_ids import complete_id
 from kakera.journal.records import Checksum, ObjectMeta, PartMeta, Placement, UploadMeta
 from kakera.segments.reader import Vanished
 from kakera.segments.record import Type
@@ -82,6 +85,38 @@ async def put_part(
     return PartInfo(number, meta.size, meta.etag, meta.mtime_ms, meta.checksum)
 
 
+class Target(NamedTuple):
+    """The part that is to be made."""
+
+    bucket: BucketInfo
+    key: bytes
+    upload_id: bytes
+    number: int
+
+
+async def copy_part(store: Store, source: Source, target: Target) -> PartInfo:
+    """A part from a stored object, or a range of it. Raises as `objects.open_read` and `put_part`."""
+    upload = await get(store, target.bucket, target.key, target.upload_id)
+    read = await objects.open_source(store, source)
+    algorithm = upload.checksum_algorithm
+    body = SourceBody(read, algorithm, store.digest(algorithm) if algorithm else None)
+    try:
+        return await put_part(store, target.bucket, target.key, target.upload_id, target.number, body)
+    finally:
+        body.close()
+
+
+async def list_uploads(
+    store: Store, bucket: BucketInfo, *, prefix: bytes, delimiter: bytes, key_marker: bytes, upload_marker: bytes, limit: int
+) -> UploadPage:
+    """Open uploads by key, then by initiation."""
+    check_readable(store, bucket.bucket_id, None)
+    return listing.list_uploads(
+        store.index, bucket.bucket_id, prefix=prefix, delimiter=delimiter, key_marker=key_marker, upload_marker=upload_marker,
+        limit=limit,
+    )  # fmt: skip
+
+
 async def list_parts(
     store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, *, after: int, limit: int
 ) -> PartPage:
@@ -142,11 +177,6 @@ def ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def command_id(upload_id: bytes) -> bytes:
-    """The id of an upload's Complete: always the same, so that a repetition is known as one (R16)."""
-    return bytes(byte ^ 0xFF for byte in upload_id)
-
-
 async def parts_for(
     store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, wanted: Sequence[CompletePart]
 ) -> list[PartRow]:
@@ -178,7 +208,7 @@ async def complete(
         )  # fmt: skip
         part_ids = [row.part_id for row in chosen]
         command = Complete(
-            command_id(upload_id), bucket.name, bucket.bucket_id, bucket.generation, codec.encode(meta), part_ids, condition
+            complete_id(upload_id), bucket.name, bucket.bucket_id, bucket.generation, codec.encode(meta), part_ids, condition
         )
         try:
             reply: Ok = await store.journal.submit(command)

@@ -11,6 +11,7 @@ from kakera.base import clock, errors, limits
 from kakera.base.ids import NULL_VERSION, new_id
 from kakera.core import bodies
 from kakera.core.conditions import check_read, resolve_range
+from kakera.core.copying import Source, SourceBody
 from kakera.core.store import MOVED_RETRIES, STALE_RETRIES, Row, Store, find_row, get_bucket, location
 from kakera.core.values import (
     Account, BodySource, BucketInfo, ByteRange, Condition, Deleted, NewObject, ObjectInfo, ObjectRead, PartInfo, ReadCondition, Stored,
@@ -66,6 +67,40 @@ async def put_placed(
             continue
         return Stored(etag, version, bucket.versioning != 0, digests.size_bytes, mtime_ms, digests.checksum)
     raise errors.OperationAborted(key=new.key.decode(errors="replace"))
+
+
+async def copy(
+    store: Store, source: Source, bucket: BucketInfo, owner: Account, new: NewObject, *, keep_metadata: bool, keep_tags: bool,
+    condition: Condition | None = None, checksum_algorithm: str = "",
+) -> Stored:  # fmt: skip
+    """A new version from a stored one; what is kept comes from the source, the rest from `new`. Raises as `open_read` and `put`."""
+    read = await open_source(store, source)
+    info = read.info
+    algorithm = checksum_algorithm or (info.checksum.algorithm if info.checksum else "")
+    body = SourceBody(read, algorithm, store.digest(algorithm) if algorithm else None)
+    try:
+        if keep_metadata:
+            new = msgspec.structs.replace(new, headers=dict(info.headers), user=dict(info.user))
+        if keep_tags:
+            new = msgspec.structs.replace(new, tags=list(info.tags))
+        return await put(store, bucket, owner, new, body, condition=condition)
+    finally:
+        body.close()
+
+
+async def open_source(store: Store, source: Source) -> ObjectRead:
+    """The source of a copy, opened. A range must lie within it, and "not modified" is a failed condition here."""
+    wanted = source.byte_range
+    try:
+        read = await open_read(
+            store, source.bucket, source.key, version=source.version, byte_range=wanted, condition=source.condition
+        )
+    except errors.NotModified:
+        raise errors.PreconditionFailed(condition="if_none_match") from None
+    if wanted is not None and (wanted.last is None or wanted.last >= read.info.size):
+        read.close()
+        raise errors.InvalidRange(size_bytes=read.info.size)
+    return read
 
 
 # --- reading --------------------------------------------------------------------------------------------------------------

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from kakera.base import clock, errors
 from kakera.base.ids import new_id
 from kakera.index.interface import Rows
 from kakera.index.tables import BUCKETS, ENTRIES, BucketRow, EntryRow, Location, VersionRow
+from kakera.core.copying import Running
 from kakera.core.values import BucketInfo
 from kakera.journal.client import JournalClient
 from kakera.journal.commands import Body
@@ -33,7 +36,8 @@ class Profile(NamedTuple):
     chunk_bytes: int
 
 
-class Store(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Store:
     """The parts, wired by assemble."""
 
     index: Rows
@@ -44,6 +48,7 @@ class Store(NamedTuple):
     codec: Codec
     profile: Profile
     region: str
+    digest: Callable[[str], Running]  # a new running digest of that algorithm; its implementations belong to the dialects
 
 
 def check_readable(store: Store, bucket_id: int, key: bytes | None) -> None:

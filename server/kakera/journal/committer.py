@@ -378,10 +378,13 @@ class Committer:
     def tick(self) -> None:
         """Look at the drives; recover, rejoin, seal as they come and go. Cheap when nothing changed."""
         self._do_wanted()
-        now_s = clock.monotonic_s()
-        if now_s - self._probed_at_s < limits.DRIVE_PROBE_S:
-            return
-        self._probed_at_s = now_s
+        if clock.monotonic_s() - self._probed_at_s >= limits.DRIVE_PROBE_S:
+            self.probe_now()
+
+    def probe_now(self) -> None:
+        """The part of `tick` that looks at the drives, at once."""
+        self._do_wanted()
+        self._probed_at_s = clock.monotonic_s()
         self._applied.forget()
         if self.mode != "ready":
             self.start()

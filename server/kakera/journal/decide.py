@@ -238,8 +238,11 @@ def _settings(command: commands.PutSettings, rows: Rows, next_sequence: int) -> 
 def _empty(rows: Rows, bucket_id: int) -> bool:
     """No version, no delete marker, no open upload (whoever deletes a bucket aborts its uploads first)."""
     low, high = (bucket_id,), (bucket_id + 1,)
-    entries = rows.scan(ENTRIES, low, high, limit=1)
-    return not (entries or rows.scan(VERSIONS, low, high, limit=1) or rows.scan(UPLOADS, low, high, limit=1))
+    if rows.scan(ENTRIES, low, high, limit=1):
+        return False
+    if rows.scan(VERSIONS, low, high, limit=1):
+        return False
+    return not rows.scan(UPLOADS, low, high, limit=1)
 
 
 _DECIDERS: dict[type, Callable[..., Decision]] = {
