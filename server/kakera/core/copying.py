@@ -28,6 +28,15 @@ class Source(NamedTuple):
     byte_range: ByteRange | None = None
 
 
+class Target(NamedTuple):
+    """The part that a copy is to make."""
+
+    bucket: BucketInfo
+    key: bytes
+    upload_id: bytes
+    number: int
+
+
 class SourceBody:
     """`BodySource` over an object opened for reading. `close` must be called."""
 

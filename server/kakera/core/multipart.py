@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from kakera.base import clock, errors, limits
 from kakera.base.ids import NULL_VERSION, new_id
 from kakera.core import bodies, listing, objects
-from kakera.core.copying import Source, SourceBody
+from kakera.core.copying import Source, SourceBody, Target
 from kakera.core.objects import part_info
 from kakera.core.store import MOVED_RETRIES, STALE_RETRIES, Store, check_readable, get_bucket
 from kakera.core.values import (
-    Account, BodySource, BucketInfo, CompletePart, Condition, NewObject, PartInfo, PartPage, Stored, UploadInfo,
+    Account, BodySource, BucketInfo, Combined, CompletePart, Condition, NewObject, PartInfo, PartPage, Stored, UploadInfo,
     UploadPage,
 )  # fmt: skip
 from kakera.index.tables import COMPLETED, PARTS, UPLOADS, Location, PartRow, UploadRow
 from kakera.journal import codec
 from kakera.journal.commands import Abort, Complete, CreateUpload, Ok, PutPart
 from kakera.journal.multipart_ids import complete_id
-from kakera.journal.records import Checksum, ObjectMeta, PartMeta, Placement, UploadMeta
+from kakera.journal.records import ObjectMeta, PartMeta, Placement, UploadMeta
 from kakera.segments.reader import Vanished
 from kakera.segments.record import Type
 
@@ -85,15 +84,6 @@ async def put_part(
     return PartInfo(number, meta.size, meta.etag, meta.mtime_ms, meta.checksum)
 
 
-class Target(NamedTuple):
-    """The part that is to be made."""
-
-    bucket: BucketInfo
-    key: bytes
-    upload_id: bytes
-    number: int
-
-
 async def copy_part(store: Store, source: Source, target: Target) -> PartInfo:
     """A part from a stored object, or a range of it. Raises as `objects.open_read` and `put_part`."""
     upload = await get(store, target.bucket, target.key, target.upload_id)
@@ -134,13 +124,6 @@ async def abort(store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes) 
 
 
 # --- complete ---------------------------------------------------------------------------------------------------------------
-
-
-class Combined(NamedTuple):
-    """What the dialect makes of the chosen parts."""
-
-    etag: str
-    checksum: Checksum | None
 
 
 def choose(rows: Sequence[PartRow], wanted: Sequence[CompletePart]) -> list[PartRow]:

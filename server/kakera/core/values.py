@@ -196,4 +196,11 @@ class CompletePart(msgspec.Struct, frozen=True):
     checksums: dict[str, str] = {}
 
 
+class Combined(NamedTuple):
+    """What the dialect makes of the chosen parts: ETag (hex, "-", number of parts) and checksum of the whole."""
+
+    etag: str
+    checksum: Checksum | None
+
+
 AsyncDecision = Callable[[], Awaitable[None]]
