@@ -54,7 +54,8 @@ MAX_DAMAGE_REPORTS = 1000  # remembered so that each strand is reported once a w
 BULK_IN_FLIGHT_BYTES = 96 * MIB  # per worker: chunks and their fragments between append and written; the RSS budget is 400 MB
 BULK_BODY_CHUNKS = 2  # of one body in flight: one is written while the next is filled
 SEGMENT_OPEN_ATTEMPTS = 3  # a new bulk segment is tried on so many sets of drives before appends are refused
-DRIVE_EXCLUDED_S = 30.0  # a drive that failed a bulk write is not asked again for so long
+BULK_THREADS = 2  # per drive and worker: a sync must not hold up the next chunk's write
+BULK_STALL_S = 20.0  # when not even k+1 drives answer a bulk write: then it is the machine, and the client is told
 SPACE_CHECK_S = 1.0  # how old the free space of a drive may be when an append is accepted
 SCAN_WINDOW_BYTES = 4 * MIB  # one read of a scan over a strand
 MAX_SCAN_SKIP_BYTES = 64 * MIB  # how far a scan looks for the next record behind a damaged header
@@ -99,6 +100,8 @@ MAX_SCAN_ROWS = 20_000  # rows one page may touch before it returns truncated wi
 
 # --- the wire of a request (dialects) -----------------------------------------------------------------------------------
 MAX_QUERY_PARAMETERS = 256  # the richest documented request has under 40; bounds sorting while a signature is checked
+CACHED_PARAMETER_BYTES = 192  # a credential parameter fits; longer ones are keys, which do not repeat
+PARAMETERS_CACHED = 4096  # decoded and canonical forms of whole parameters: 2 x 4096 x 0.5 KiB at most
 MAX_SIGNED_HEADERS = 128  # more than the header bound of the edge lets through with useful values; bounds the canonical request
 MAX_CREDENTIAL_CHARS = 512  # Authorization up to its signature, with ten signed headers; longer ones are not worth a cache entry
 MAX_ECHOED_CHARS = 4096  # of what the client sent, in an error document: enough to compare, not a mirror for floods
@@ -153,4 +156,5 @@ MAX_LOGGED_KEY_BYTES = 1024  # a line names one key
 RESTART_DELAYS_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # a child that dies is back at once; one that keeps dying, ever more slowly
 RESTART_FORGET_S = 30.0  # a child that lived so long starts the series anew
 STOP_LIMIT_S = 40.0  # ordered stop: drain, then background, then committer; after it, SIGKILL (nothing acked is lost)
+INDEX_WATCH_S = 0.25  # a worker sees an index that appeared, or was made anew, this soon
 OPEN_FILES = 65_536  # connections + strands; the usual soft limit of 1,024 is below one worker's connections

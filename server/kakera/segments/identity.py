@@ -158,6 +158,7 @@ class Drives:
         self.profile: Profile = config.profile
         self.present: dict[int, Drive] = {}
         self.absent: dict[int, str] = {}
+        self.ids: dict[int, str] = {}  # slot -> drive id of the present drives
         self._refreshed_s = 0.0
         self.refresh()
 
@@ -177,18 +178,20 @@ class Drives:
         self._learn_generations()
         present: dict[int, Drive] = {}
         absent: dict[int, str] = {}
+        ids: dict[int, str] = {}
         for slot, entry in enumerate(self._config.drives):
             drive, why = self._open(slot, Path(entry.path), entry.domain)
             if drive is None:
                 absent[slot] = why
             else:
                 present[slot] = drive
+                ids[slot] = drive.drive_id
         self._refreshed_s = clock.monotonic_s()
         self.absent = absent
         if present == self.present:
             return False
         # Replaced whole, and only when it changed: a layout learned from a table is good while that is the same object.
-        self.present = present
+        self.ids, self.present = ids, present
         return True
 
     def refresh_if_old(self) -> bool:
@@ -209,14 +212,14 @@ class Drives:
         if marker is not None and marker.cluster == self._marker.cluster:
             self._marker = marker
 
-    def _open(self, slot: int, path: Path, domain: str) -> tuple[Drive | None, str]:
+    def _open(self, slot: int, path: Path, domain: str) -> tuple[LocalDrive | None, str]:
         found, why = _probe(path)
         why = judge(found, why, slot, self._marker)
         if why or found is None:
             return None, why
         before = self.present.get(slot)
         try:
-            if before is not None and before.identity() == found:
+            if isinstance(before, LocalDrive) and before.identity() == found:
                 return before, ""
             drive = LocalDrive(path, found, domain=domain)
             drive.identity()

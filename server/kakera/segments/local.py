@@ -62,6 +62,7 @@ class LocalDrive:
     def __init__(self, path: Path, identity: Identity, *, domain: str = "") -> None:
         self.path = path
         self.slot = identity.slot
+        self.drive_id = identity.drive
         self.domain = domain or f"slot-{identity.slot}"
         self._expected = identity
         self._seen: tuple[int, int, int] | None = None  # device, inode, mtime of the identity file last read

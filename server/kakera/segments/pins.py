@@ -66,8 +66,7 @@ class Pins:
             os.close(entry[0])
 
     def _lock(self, segment: int, how: int) -> int:
-        """A locked descriptor of the file that has the name now. Raises Vanished when another holds it against `how`.
-        """
+        """A locked descriptor of the file that has the name now. Raises Vanished when another holds one against it."""
         path = self._folder / segment_name(segment)
         while True:
             try:

@@ -43,9 +43,7 @@ def _ignore(kind: str, segment: int, strand: int, slot: int, reason: str) -> Non
 class Reader:
     """One a process. `read_now` belongs to the event loop; the others wait in threads of the drives' own."""
 
-    def __init__(
-        self, segments: SegmentMap, *, on_damage: OnDamage = _ignore, hedge_s: float = limits.HEDGE_S
-    ) -> None:
+    def __init__(self, segments: SegmentMap, *, on_damage: OnDamage = _ignore, hedge_s: float = limits.HEDGE_S) -> None:
         self._map = segments
         self._threads = DriveThreads("read", limits.READ_THREADS)
         self._gather = Gather(self._threads, on_damage, hedge_s)
