@@ -52,8 +52,9 @@ class BulkWriter:
     """One a worker process, used on its event loop. Threads start at the first append, after every fork."""
 
     def __init__(
-        self, drives: Drives, pins: Pins, grant: Grant, settings: BulkSettings, *, on_damage: OnDamage = _ignore
+        self, drives: Drives, grant: Grant, *, pins: Pins, config: Config, on_damage: OnDamage = _ignore
     ) -> None:
+        settings = BulkSettings.of(config)
         self._drives = drives
         self._pins = pins
         self._grant = grant
