@@ -15,7 +15,7 @@ from kakera.base import limits
 from kakera.base.errors import Damaged
 from kakera.dialects.http import Request, Response
 from kakera.edge.app import EdgeApp, create_app
-from kakera.edge.health import Readiness
+from kakera.edge.health import Readiness, gauges
 from kakera.edge.server import EdgeServer
 from kakera.journal.commands import StatusReply
 from kakera.observe.ledger import Ledger
@@ -25,14 +25,14 @@ from kakera.observe.metrics import RequestMetrics, exposition
 PIECE = bytes(range(256)) * 256
 
 
-class Pieces:
+class Pieces(AsyncIterator[memoryview]):
     """A body of `size` bytes that breaks at `broken_at`, and owns something that must be released."""
 
     def __init__(self, services: FakeServices, size: int, broken_at: int = -1) -> None:
         self._services, self._left, self._sent, self._broken_at = services, size, 0, broken_at
         services.opened += 1
 
-    def __aiter__(self) -> AsyncIterator[memoryview]:
+    def __aiter__(self) -> Pieces:
         return self
 
     async def __anext__(self) -> memoryview:
@@ -68,7 +68,7 @@ class FakeServices:
 
     async def metrics_text(self) -> bytes:
         await self.readiness.ask()
-        return exposition(self.readiness.last)
+        return exposition(gauges(self.readiness.last))
 
     async def handle(self, request: Request) -> Response:
         word, _, rest = request.raw_path[1:].decode("latin-1").partition("/")

@@ -96,6 +96,7 @@ INDEX_STATEMENTS = 256  # prepared and kept: 10 tables with about 10 shapes each
 
 # --- listing ------------------------------------------------------------------------------------------------------------
 MAX_LIST_KEYS = 1000  # one page, the vendors' limit
+LIST_FIRST_BATCH = 256  # rows of a grouped listing's first scan: 0.2 ms if all but one are skipped
 MAX_SCAN_ROWS = 20_000  # rows one page may touch before it returns truncated with a marker
 
 # --- the wire of a request (dialects) -----------------------------------------------------------------------------------
@@ -158,3 +159,7 @@ RESTART_FORGET_S = 30.0  # a child that lived so long starts the series anew
 STOP_LIMIT_S = 40.0  # ordered stop: drain, then background, then committer; after it, SIGKILL (nothing acked is lost)
 INDEX_WATCH_S = 0.25  # a worker sees an index that appeared, or was made anew, this soon
 OPEN_FILES = 65_536  # connections + strands; the usual soft limit of 1,024 is below one worker's connections
+
+# --- background -----------------------------------------------------------------------------------------------------------
+LOOP_RETRY_S = 300.0  # a loop that keeps failing looks again at least this often
+MAX_HEAL_REPORTS = 100_000  # segments whose damage a process remembers to have reported

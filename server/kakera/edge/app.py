@@ -142,7 +142,11 @@ class ObjectApi:
             length = 0
         if length is not None and response.status != 204:
             lines.append(f"content-length: {length}\r\n")
-        head = encode_head(lines)
+        try:
+            head = encode_head(lines)
+        except ValueError:
+            await _close(body)
+            raise
         if body is None or isinstance(body, (bytes, memoryview)):
             await exchange.answer(response.status, head, body or b"")
         else:
@@ -150,6 +154,13 @@ class ObjectApi:
 
     def _plain_head(self, request: Request, more: bytes = b"") -> bytes:
         return b"x-amz-request-id: %b\r\ncontent-length: 0\r\n%b" % (request.request_id.encode(), more)
+
+
+async def _close(body: object) -> None:
+    """A body that will not be sent may own pins."""
+    close = getattr(body, "aclose", None)
+    if close is not None:
+        await close()
 
 
 def encode_head(lines: list[str]) -> bytes:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from kakera.base import clock, limits
 from kakera.base.errors import KakeraError
 from kakera.journal.commands import StatusReply
+from kakera.observe import metrics
+from kakera.observe.metrics import Gauge
 
 DURABILITY = "fdatasync on every strand, k+1 at least"
 AskStatus = Callable[[], Awaitable[StatusReply]]
@@ -47,3 +50,21 @@ class Readiness:
             else:
                 self._known = {"status": status.mode, "reason": status.reason}
         self._known_at = clock.monotonic_s()
+
+
+def gauges(status: StatusReply | None) -> list[Gauge]:
+    """The committer's view as metrics; None: it does not answer."""
+    ready = status is not None and status.mode == "ready"
+    found = [Gauge(metrics.READY, "Write quorum stands", {"": float(ready)})]
+    if status is None:
+        return found
+    states = Counter(text.split(":")[0] for text in status.drives.values())
+    return [
+        *found,
+        Gauge(metrics.EPOCH, "Epoch of the committer (R15)", {"": status.epoch}),
+        Gauge(metrics.SEGMENTS, "Journal segments in the chain", {"": len(status.chain)}),
+        Gauge(metrics.FLOOR, "Oldest journal segment that counts (R7)", {"": status.floor}),
+        Gauge(metrics.BATCHES, "Batches made durable since the committer began", {"": status.batches}, counter=True),
+        Gauge(metrics.COMMANDS, "Commands answered since the committer began", {"": status.commands}, counter=True),
+        Gauge(metrics.DRIVES, "Drives by state", {state: float(n) for state, n in states.items()}, label="state"),
+    ]

@@ -13,9 +13,7 @@ import shutil
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from kakera.journal.commands import StatusReply
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from kakera.observe.ledger import Line
@@ -102,40 +100,41 @@ def _observe_all(histogram: Any, durations: Iterable[float]) -> None:
         histogram._buckets[bucket].inc(number)
 
 
-def exposition(status: StatusReply | None) -> bytes:
-    """What /metrics answers: the sums of all workers' files, and the committer's gauges as it last told them. Reads
-    files: in a thread."""
+class Gauge(NamedTuple):
+    """A value known at the moment of the question, from another process. `values`: label value -> value; "" without
+    label."""
+
+    name: str
+    help: str
+    values: dict[str, float]
+    label: str = ""
+    counter: bool = False
+
+
+def exposition(gauges: Iterable[Gauge]) -> bytes:
+    """What /metrics answers: the sums of all workers' files, and `gauges`. Reads files: call it in a thread."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry()
     if os.environ.get(DIRECTORY_VARIABLE):
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    registry.register(_Committer(status))
+    registry.register(_Told(tuple(gauges)))
     return bytes(generate_latest(registry))
 
 
-class _Committer:
-    """A collector over one StatusReply; None = it does not answer."""
+class _Told:
+    """A prometheus collector over gauges."""
 
-    def __init__(self, status: StatusReply | None) -> None:
-        self._status = status
+    def __init__(self, gauges: tuple[Gauge, ...]) -> None:
+        self._gauges = gauges
 
     def collect(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        status = self._status
-        yield GaugeMetricFamily(
-            READY, "Write quorum stands", value=float(status is not None and status.mode == "ready")
-        )
-        if status is None:
-            return
-        yield GaugeMetricFamily(EPOCH, "Epoch of the committer (R15)", value=status.epoch)
-        yield GaugeMetricFamily(SEGMENTS, "Journal segments in the chain", value=len(status.chain))
-        yield GaugeMetricFamily(FLOOR, "Oldest journal segment that counts (R7)", value=status.floor)
-        yield CounterMetricFamily(BATCHES, "Batches made durable since the committer started", value=status.batches)
-        yield CounterMetricFamily(COMMANDS, "Commands answered since the committer started", value=status.commands)
-        drives = GaugeMetricFamily(DRIVES, "Drives by state", labels=("state",))
-        for state, number in Tally(text.split(":")[0] for text in status.drives.values()).items():
-            drives.add_metric((state,), number)
-        yield drives
+        for gauge in self._gauges:
+            kind: Any = CounterMetricFamily if gauge.counter else GaugeMetricFamily
+            family = kind(gauge.name, gauge.help, labels=(gauge.label,) if gauge.label else ())
+            for value_of_label, value in gauge.values.items():
+                family.add_metric((value_of_label,) if gauge.label else (), value)
+            yield family

@@ -1,0 +1,307 @@
+"""The composition root: from a Config to the parts of each process. Nothing else knows how the rooms are put together.
+
+Imports of what only one process needs are inside its function: the committer loads no HTTP, the background process no
+Falcon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from kakera.base import errors, limits
+from kakera.base.ids import new_id
+from kakera.config import Config
+from kakera.observe.log import get_logger
+
+if TYPE_CHECKING:
+    from kakera.core.store import Store
+    from kakera.dialects.http import Request, Response
+    from kakera.edge.server import EdgeServer
+    from kakera.index.interface import Rows
+    from kakera.index.sqlite import SqliteIndex
+    from kakera.journal.client import JournalClient
+    from kakera.journal.committer import Committer
+
+log = get_logger("assemble")
+
+
+class Paths(NamedTuple):
+    """Where the state of one server lies; all of it can be made again from the drives."""
+
+    state: Path
+    index: Path
+    run: Path
+    socket: Path
+    lock: Path
+    metrics: Path
+    jobs: Path
+
+    @classmethod
+    def of(cls, config: Config) -> Paths:
+        state = Path(config.server.state_dir)
+        run = state / "run"
+        return cls(
+            state,
+            state / "index.sqlite3",
+            run,
+            run / "journal.sock",
+            run / "committer.lock",
+            run / "metrics",
+            state / "jobs",
+        )
+
+
+# --- committer --------------------------------------------------------------------------------------------------------
+
+
+def committer_services(config: Config) -> Committer:
+    """The committer over its drives and its index. An index that cannot be used is made anew: it is a view (R4).
+
+    Raises: NotReady when neither the state folder nor a drive says which cluster this is."""
+    from kakera.index import sqlite
+    from kakera.journal.committer import Committer, Settings
+    from kakera.journal.members import Members
+    from kakera.segments.identity import open_drives
+
+    paths = Paths.of(config)
+    paths.run.mkdir(parents=True, exist_ok=True)
+    drives = open_drives(config)
+    try:
+        index = sqlite.SqliteIndex(str(paths.index))
+    except sqlite.Unusable as error:
+        log.warning("index made anew", reason=str(error))
+        sqlite.discard(str(paths.index))
+        index = sqlite.SqliteIndex(str(paths.index))
+    settings = Settings(
+        cluster=drives.cluster,
+        k=config.profile.k,
+        m=config.profile.m,
+        segment_bytes=config.journal.segment_bytes,
+        laggard_limit_s=config.journal.laggard_limit_ms / 1000,
+        reserve_bytes=config.space.reserve_bytes,
+        resend_limit_s=config.journal.resend_limit_s,
+    )
+    return Committer(Members(drives), index, settings)
+
+
+def run_committer(config: Config) -> int:
+    """The committer process: until SIGTERM. Returns its exit code."""
+    from kakera.journal.service import serve
+
+    paths = Paths.of(config)
+    return serve(committer_services(config), paths.socket, paths.lock)
+
+
+# --- http -------------------------------------------------------------------------------------------------------------
+
+
+class _NoIndexYet:
+    """Rows before the committer has made the index: everything is "not yet", nothing is "not there"."""
+
+    def get(self, table: Any, key: Any) -> Any:
+        raise errors.NotReady("the index is not there yet")
+
+    def scan(self, table: Any, low: Any, high: Any, *, limit: int, reverse: bool = False) -> Any:
+        raise errors.NotReady("the index is not there yet")
+
+    def mark(self) -> Any:
+        raise errors.NotReady("the index is not there yet")
+
+
+class HttpServices:
+    """What one HTTP worker works with: edge.app.EdgeServices, and the Services of the dialects."""
+
+    def __init__(self, config: Config) -> None:
+        from kakera import core
+        from kakera.config import load_accounts
+        from kakera.dialects import dispatch
+        from kakera.dialects.s3.core_api import Core
+        from kakera.edge.health import Readiness
+        from kakera.journal.client import JournalClient
+        from kakera.observe.ledger import Ledger
+        from kakera.observe.metrics import RequestMetrics
+
+        self._config = config
+        self._paths = Paths.of(config)
+        self._dispatch = dispatch.handle
+        accounts = load_accounts(config)
+        self.keys: Mapping[str, Any] = {account.access_key_id: account for account in accounts}
+        self.names: Mapping[str, str] = {account.account_id: account.display_name for account in accounts}
+        self.region = config.server.region
+        self.base_domains = config.server.base_domains
+        self.now = time.time
+        self.core = Core(core.buckets, core.objects, core.multipart, core.listing, core.store.check_readable)
+        self.ledger = Ledger(RequestMetrics())
+        self.journal = JournalClient(self._paths.socket, resend_limit_s=config.journal.resend_limit_s)
+        self.readiness = Readiness(self._ask_status)
+        self._index: SqliteIndex | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self.store: Store = self._make_store()
+
+    def _make_store(self) -> Store:
+        return make_store(self._config, self.journal, _NoIndexYet())
+
+    async def open(self) -> None:
+        """In the worker's loop. Waits for nobody: a worker whose committer or drives are away answers 503 with the
+        reason."""
+        self.ledger.start()
+        await self.journal.open()
+        self._look_at_index()
+        self._watcher = asyncio.create_task(self._watch_index())
+
+    async def close(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+        await self.journal.close()
+        self.ledger.close()
+
+    async def handle(self, request: Request) -> Response:
+        return await self._dispatch(request, self)
+
+    async def _ask_status(self) -> Any:
+        return await ask_status(self.journal)
+
+    async def metrics_text(self) -> bytes:
+        from kakera.edge.health import gauges
+        from kakera.observe.metrics import exposition
+
+        await self.readiness.ask()
+        return await asyncio.to_thread(exposition, gauges(self.readiness.last))
+
+    async def _watch_index(self) -> None:
+        while True:
+            await asyncio.sleep(limits.INDEX_WATCH_S)
+            self._look_at_index()
+
+    def _look_at_index(self) -> None:
+        """Open the index when it appears, and again when the committer made it anew."""
+        from kakera.index.sqlite import SqliteIndex
+
+        try:
+            if self._index is not None and not self._index.replaced():
+                return
+            fresh = SqliteIndex(str(self._paths.index), read_only=True)
+        except (errors.KakeraError, OSError) as error:
+            if self._index is not None:
+                log.warning("index lost", reason=str(error))
+                self._use(None)
+            return
+        self._use(fresh)
+
+    def _use(self, index: SqliteIndex | None) -> None:
+        before, self._index = self._index, index
+        self.store = self.store._replace(index=index if index is not None else _NoIndexYet())
+        if before is not None:
+            # Requests under way hold the old store for as long as they run; the connection is closed after the
+            # longest of them may.
+            asyncio.get_running_loop().call_later(limits.DRAIN_LIMIT_S, before.close)
+
+
+def make_store(config: Config, journal: JournalClient, index: Rows) -> Store:
+    """The core's Store of this process."""
+    from kakera.core.store import Profile, Store
+    from kakera.segments.bulk import BulkWriter
+    from kakera.segments.codec import codec
+    from kakera.segments.identity import open_drives
+    from kakera.segments.map import SegmentMap
+    from kakera.segments.pins import Pins
+    from kakera.segments.reader import Reader
+    from kakera.workers.queue import HealQueue
+
+    paths = Paths.of(config)
+    drives = open_drives(config)
+    pins = Pins(paths.run)
+    queue = HealQueue(paths.jobs)
+
+    async def grant() -> int:
+        from kakera.journal.commands import OpenBulk
+
+        return (await journal.submit(OpenBulk(id=new_id()))).value
+
+    reader = Reader(SegmentMap(drives), on_damage=queue.report)
+    bulk = BulkWriter(drives, grant, pins=pins, config=config)
+    profile = config.profile
+    return Store(
+        index=index,
+        journal=journal,
+        reader=reader,
+        bulk=bulk,
+        pins=pins,
+        codec=codec(profile.k, profile.m),
+        profile=Profile(profile.k, profile.m, profile.chunk_bytes),
+        region=config.server.region,
+    )
+
+
+async def ask_status(journal: JournalClient) -> Any:
+    """The committer's StatusReply. Raises Unavailable, or waits: give it a limit."""
+    from kakera.journal.commands import Status, StatusReply
+
+    reply = await journal.submit(Status(id=new_id()))
+    return msgspec.msgpack.decode(reply.body, type=StatusReply)
+
+
+def http_services(config: Config) -> EdgeServer:
+    """Gunicorn's arbiter, whose workers make their own HttpServices after the fork."""
+    from kakera.edge.app import create_app
+    from kakera.edge.server import EdgeServer
+
+    return EdgeServer(
+        lambda: create_app(HttpServices(config)),
+        listen=config.server.listen,
+        workers=config.server.workers,
+        level=config.log.level,
+        preload=_preload,
+    )
+
+
+def _preload() -> None:
+    """What every worker imports, imported once before the fork: shared pages instead of copies. Nothing here starts a
+    thread."""
+    import kakera.core
+    import kakera.dialects.dispatch
+    import kakera.edge.worker
+    import kakera.index.sqlite
+    import kakera.journal.client
+    import kakera.segments.bulk
+    import kakera.segments.reader  # noqa: F401
+
+
+def run_http(config: Config) -> int:
+    """The HTTP process: Gunicorn's arbiter, until SIGTERM. Returns its exit code."""
+    from kakera.observe import metrics
+
+    metrics.prepare(Paths.of(config).metrics, clean=True)
+    try:
+        http_services(config).run()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    return 0
+
+
+# --- background -------------------------------------------------------------------------------------------------------
+
+
+def run_background(config: Config) -> int:
+    """The background process: until SIGTERM. Returns its exit code."""
+    from kakera.workers.service import serve
+
+    return asyncio.run(serve(background_services(config)))
+
+
+def background_services(config: Config) -> Any:
+    from kakera.workers.service import Background
+
+    return Background(config, Paths.of(config).jobs)
+
+
+__all__ = ["HttpServices", "Paths", "committer_services", "http_services", "os", "run_http", "signal", "sys"]

@@ -1,0 +1,135 @@
+"""Background work as one small trait: a name, an interval, a step. The runner does the rest: pace, retry, progress
+(R14)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from kakera.base import clock, limits
+from kakera.base.errors import KakeraError
+from kakera.observe.log import get_logger
+
+log = get_logger("workers")
+
+
+class Progress(NamedTuple):
+    """What a step did. more: there is work left, the next step may follow at once; done, left: in whatever `unit`
+    says."""
+
+    more: bool = False
+    done: int = 0
+    left: int = 0
+    unit: str = ""
+    note: str = ""
+
+
+IDLE = Progress()
+
+
+class Loop(Protocol):
+    """Each step may be repeated, and may stop anywhere: a crash in the middle costs time, never data."""
+
+    name: str
+    interval_s: float
+
+    async def step(self) -> Progress: ...
+
+
+class Throttle:
+    """Bytes a second over all loops of the process: the one number. A bucket that holds one second."""
+
+    def __init__(self, rate_bytes_per_s: int) -> None:
+        self._rate = rate_bytes_per_s
+        self._debt_until_s = 0.0
+        self._lock = threading.Lock()
+
+    def charge(self, size_bytes: int) -> float:
+        """Account for bytes read or written; seconds to wait before the next ones."""
+        with self._lock:
+            now = clock.monotonic_s()
+            self._debt_until_s = max(self._debt_until_s, now - 1.0) + size_bytes / self._rate
+            return max(0.0, self._debt_until_s - now)
+
+    async def pace(self, size_bytes: int) -> None:
+        await asyncio.sleep(self.charge(size_bytes))
+
+    def pace_in_thread(self, size_bytes: int) -> None:
+        """The same for code that runs in a thread."""
+        wait_s = self.charge(size_bytes)
+        if wait_s > 0:
+            time.sleep(wait_s)
+
+
+class Runner:
+    """Runs loops side by side until `stop`; a loop that fails tries again later and later, and never takes another
+    with it."""
+
+    def __init__(self, loops: list[Loop], progress_path: Path) -> None:
+        self._loops = loops
+        self._path = progress_path
+        self._stopping = asyncio.Event()
+        self._seen: dict[str, dict[str, object]] = {}
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def run(self) -> None:
+        await asyncio.gather(*(self._run(loop) for loop in self._loops))
+
+    async def _run(self, loop: Loop) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            progress, error = IDLE, ""
+            try:
+                progress = await loop.step()
+                failures = 0
+            except KakeraError as refused:
+                error = f"{type(refused).__name__}: {refused}"
+            except OSError as failed:
+                error = str(failed)
+            except Exception as bug:
+                error = repr(bug)
+                log.exception("step failed", loop=loop.name)
+            if error:
+                failures += 1
+                log.warning("step put off", loop=loop.name, reason=error, failures=failures)
+            self._note(loop.name, progress, error)
+            if progress.more:
+                await asyncio.sleep(0)
+                continue
+            wait_s = min(loop.interval_s * 2 ** min(failures, 10), max(loop.interval_s, limits.LOOP_RETRY_S))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), wait_s)
+
+    def _note(self, name: str, progress: Progress, error: str) -> None:
+        """For `kakera doctor`: one small file, replaced whole."""
+        fields = {**progress._asdict(), "error": error, "at_ms": clock.now_ms()}
+        known = self._seen.get(name)
+        self._seen[name] = fields
+        unchanged = known is not None and {**known, "at_ms": 0} == {**fields, "at_ms": 0}
+        if unchanged and fields["at_ms"] - known["at_ms"] < 10_000:  # type: ignore[operator,index]
+            fields["at_ms"] = known["at_ms"]  # type: ignore[index]
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            aside = self._path.with_suffix(".new")
+            aside.write_text(json.dumps(self._seen))
+            os.replace(aside, self._path)
+        except OSError as failed:
+            log.warning("progress not written", reason=str(failed))
+
+
+def read_progress(path: Path) -> dict[str, dict[str, object]]:
+    """What the runner last wrote; empty when it never ran."""
+    try:
+        found: dict[str, dict[str, object]] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
