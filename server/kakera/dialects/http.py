@@ -7,6 +7,7 @@ case, values latin-1 text, duplicates joined by ","; bodies are pulled, one piec
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -114,7 +115,7 @@ class Response:
         self,
         status: int,
         headers: list[tuple[str, str]] | None = None,
-        body: bytes | AsyncIterator[bytes] | None = None,
+        body: bytes | AsyncIterator[bytes | memoryview] | None = None,
         content_length: int | None = None,
     ) -> None:
         self.status = status
@@ -132,19 +133,28 @@ def decode_query(raw_query: bytes) -> tuple[tuple[str, str], ...]:
     pieces = raw_query.split(b"&")
     if len(pieces) > limits.MAX_QUERY_PARAMETERS:
         raise MalformedUri("too many query parameters")
-    pairs = []
-    for piece in pieces:
-        if piece:
-            name, _, value = piece.partition(b"=")
-            pairs.append((decode_component(name), decode_component(value)))
-    return tuple(pairs)
+    try:
+        return tuple([_decode_pair(piece) for piece in pieces if piece])
+    except UnicodeDecodeError:
+        raise MalformedUri("not UTF-8 after percent-decoding") from None
 
 
-def decode_component(raw: bytes) -> str:
-    """One percent-encoded name or value of a query. Raises MalformedUri when it is not UTF-8."""
-    if b"+" in raw:
-        raw = raw.replace(b"+", b" ")
-    return decode_path(raw)
+def _decode_pair(piece: bytes) -> tuple[str, str]:
+    if b"%" in piece or b"+" in piece:
+        if len(piece) <= limits.CACHED_PARAMETER_BYTES:
+            return _decode_short(piece)
+        return _decode_escaped(piece)
+    name, _, value = piece.decode().partition("=")
+    return name, value
+
+
+def _decode_escaped(piece: bytes) -> tuple[str, str]:
+    name, _, value = piece.replace(b"+", b" ").partition(b"=")
+    return unquote_to_bytes(name).decode(), unquote_to_bytes(value).decode()
+
+
+# A client repeats its parameters (credential, delimiter); unquoting one costs more than the rest of the query
+_decode_short = lru_cache(maxsize=limits.PARAMETERS_CACHED)(_decode_escaped)
 
 
 def decode_path(raw: bytes) -> str:

@@ -191,7 +191,7 @@ class _Digester:
     for `finish`.
     """
 
-    __slots__ = ("_absorbed", "_chain", "_failure", "_marks", "_md5", "_piece_sha", "_plan", "_running", "_sha")
+    __slots__ = ("_absorbed", "_chain", "_closed", "_failure", "_marks", "_md5", "_piece_sha", "_plan", "_running", "_sha")
 
     def __init__(self, plan: BodyPlan) -> None:
         self._plan = plan
@@ -202,6 +202,7 @@ class _Digester:
         self._piece_sha = hashlib.sha256()
         self._marks: deque[Mark] = deque()
         self._absorbed = 0
+        self._closed = False  # the closing aws-chunk was verified
         self._failure: BodyError | None = None
 
     def absorb(self, data: bytes | memoryview, marks: list[Mark]) -> None:
@@ -225,6 +226,7 @@ class _Digester:
         position = 0
         while self._marks and self._marks[0].offset <= self._absorbed + len(data):
             mark = self._marks.popleft()
+            self._closed = mark.closing
             stop = mark.offset - self._absorbed
             self._piece_sha.update(data[position:stop])
             position = stop
@@ -243,6 +245,8 @@ class _Digester:
         """After the last byte. Raises BodyError for the first thing that is not as announced."""
         plan = self._plan
         self.check()
+        if self._chain is not None and not self._closed:
+            raise AssertionError("the signature of the closing aws-chunk was not looked at")
         self._check_trailers(trailers)
         if self._sha is not None:
             computed = self._sha.hexdigest()
@@ -331,8 +335,9 @@ class VerifiedBody:
         left = self.declared_bytes - self._returned_bytes
         if self.declared_bytes <= limits.HASH_INLINE_BYTES:
             data = await self._read_whole()
+            trailers = await self._read_trailers()  # the closing aws-chunk's mark is seen only here
             self._digester.absorb(data, self._marks)
-            self._digests = self._digester.finish(await self._read_trailers())
+            self._digests = self._digester.finish(trailers)
             return data
         buffer = memoryview(bytearray(min(left, limits.CHUNK_BYTES)))
         await self._fill(buffer)

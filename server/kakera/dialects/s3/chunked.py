@@ -34,6 +34,7 @@ class Mark(NamedTuple):
 
     offset: int
     signature: str
+    closing: bool = False
 
 
 class _State(Enum):
@@ -115,7 +116,7 @@ class ChunkDecoder:
         if size == 0:
             if self.received_bytes != self._decoded_bytes:
                 raise _wrong_length()
-            self.marks.append(Mark(self.received_bytes, self._signature))
+            self.marks.append(Mark(self.received_bytes, self._signature, closing=True))
             self._state = _State.TRAILER
             return
         if size > self._decoded_bytes - self.received_bytes:

@@ -31,7 +31,6 @@ SIGNATURE_CHARS = 64
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _PATH_CHARS = _UNRESERVED + b"/"
 _HEX = "0123456789abcdef"
-_SHORT_BYTES = 128  # query names and values worth a place in the cache
 
 
 class Scope(NamedTuple):
@@ -42,10 +41,7 @@ class Scope(NamedTuple):
     region: str
     service: str
     terminator: str
-
-    @property
-    def text(self) -> str:
-        return f"{self.date}/{self.region}/{self.service}/{self.terminator}"
+    text: str
 
 
 @lru_cache(maxsize=limits.SIGNING_KEYS_CACHED)
@@ -62,14 +58,15 @@ def is_hex_digest(text: str) -> bool:
     return len(text) == SIGNATURE_CHARS and not text.strip(_HEX)
 
 
+@lru_cache(maxsize=limits.PARSED_CREDENTIALS_CACHED)
 def split_credential(text: str) -> Scope | None:
     """`AKID/YYYYMMDD/region/service/aws4_request`; the key id itself may contain slashes. None when it is not of
     that form.
     """
     parts = text.rsplit("/", 4)
-    if len(parts) != 5 or not all(parts):
+    if len(text) > limits.MAX_CREDENTIAL_CHARS or len(parts) != 5 or not all(parts):
         return None
-    return Scope(*parts)
+    return Scope(*parts, text="/".join(parts[1:]))
 
 
 @lru_cache(maxsize=limits.PARSED_TIMESTAMPS_CACHED)
@@ -97,28 +94,28 @@ def canonical_query(raw_query: bytes, *, without: bytes = b"") -> str:
     """
     if not raw_query:
         return ""
+    left_out = without + b"="
     pairs = []
     for piece in raw_query.split(b"&"):
-        if piece:
-            name, _, value = piece.partition(b"=")
-            if name != without:
-                pairs.append((_canonical(name), _canonical(value)))
+        if piece and not (without and (piece.startswith(left_out) or piece == without)):
+            pairs.append(_pair_cached(piece) if len(piece) <= limits.CACHED_PARAMETER_BYTES else _pair(piece))
     if len(pairs) > 1:
         pairs.sort()
     return "&".join([f"{name}={value}" for name, value in pairs])
 
 
+def _pair(piece: bytes) -> tuple[str, str]:
+    name, _, value = piece.partition(b"=")
+    return _canonical(name), _canonical(value)
+
+
+_pair_cached = lru_cache(maxsize=limits.PARAMETERS_CACHED)(_pair)
+
+
 def _canonical(raw: bytes) -> str:
     if not raw.translate(None, _UNRESERVED):
         return raw.decode("ascii")
-    return _recoded_short(raw) if len(raw) <= _SHORT_BYTES else _recoded(raw)
-
-
-def _recoded(raw: bytes) -> str:
     return quote_from_bytes(unquote_to_bytes(raw.replace(b"+", b" ")), safe="")
-
-
-_recoded_short = lru_cache(maxsize=limits.PARSED_CREDENTIALS_CACHED)(_recoded)
 
 
 def recoded_path(raw_path: bytes) -> bytes:
