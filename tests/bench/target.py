@@ -52,6 +52,7 @@ class Target:
     drives: tuple[Path, ...] = ()
     k: int = 4
     m: int = 2
+    server_toml: Path | None = None
 
 
 def existing(endpoint: str, *, durability: str | None, pid: int | None, drives: tuple[Path, ...]) -> Target:
@@ -82,14 +83,14 @@ def credentials_from(environment: dict[str, str]) -> Credentials:
     return Credentials(access_key, secret_key, environment.get("AWS_REGION") or "us-east-1")
 
 
-def ready_durability(host: str, port: int) -> str:
+def ready_durability(host: str, port: int, default: str = UNKNOWN_DURABILITY) -> str:
     """The field `durability` of GET /health/ready, if the server has such a page."""
     with suppress(OSError, ValueError, AttributeError, urllib.error.URLError):
         with urllib.request.urlopen(f"http://{host}:{port}/health/ready", timeout=READY_TIMEOUT_S) as answer:
             said = json.loads(answer.read(65_536)).get("durability")
         if isinstance(said, str) and said:
             return said
-    return UNKNOWN_DURABILITY
+    return default
 
 
 @contextmanager
@@ -128,6 +129,7 @@ def _target(plan: Plan, running: local.Running, places: Places, durability: str 
         drives=tuple(places.data / drive.path for drive in plan.hosts[0].drives),
         k=plan.profile.k,
         m=plan.profile.m,
+        server_toml=places.server_toml,
     )
 
 
