@@ -7,11 +7,9 @@ Falcon.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +21,7 @@ from kakera.config import Config
 from kakera.observe.log import get_logger
 
 if TYPE_CHECKING:
+    from kakera.core.copying import Running
     from kakera.core.store import Store
     from kakera.dialects.http import Request, Response
     from kakera.edge.server import EdgeServer
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from kakera.index.sqlite import SqliteIndex
     from kakera.journal.client import JournalClient
     from kakera.journal.committer import Committer
+    from kakera.workers.loop import Loop
 
 log = get_logger("assemble")
 
@@ -38,7 +38,7 @@ class Paths(NamedTuple):
     """Where the state of one server lies; all of it can be made again from the drives."""
 
     state: Path
-    index: Path
+    database: Path
     run: Path
     socket: Path
     lock: Path
@@ -76,11 +76,11 @@ def committer_services(config: Config) -> Committer:
     paths.run.mkdir(parents=True, exist_ok=True)
     drives = open_drives(config)
     try:
-        index = sqlite.SqliteIndex(str(paths.index))
+        index = sqlite.SqliteIndex(str(paths.database))
     except sqlite.Unusable as error:
         log.warning("index made anew", reason=str(error))
-        sqlite.discard(str(paths.index))
-        index = sqlite.SqliteIndex(str(paths.index))
+        sqlite.discard(str(paths.database))
+        index = sqlite.SqliteIndex(str(paths.database))
     settings = Settings(
         cluster=drives.cluster,
         k=config.profile.k,
@@ -121,8 +121,9 @@ class HttpServices:
     """What one HTTP worker works with: edge.app.EdgeServices, and the Services of the dialects."""
 
     def __init__(self, config: Config) -> None:
-        from kakera import core
         from kakera.config import load_accounts
+        from kakera.core import buckets, listing, multipart, objects
+        from kakera.core.store import check_readable
         from kakera.dialects import dispatch
         from kakera.dialects.s3.core_api import Core
         from kakera.edge.health import Readiness
@@ -139,7 +140,7 @@ class HttpServices:
         self.region = config.server.region
         self.base_domains = config.server.base_domains
         self.now = time.time
-        self.core = Core(core.buckets, core.objects, core.multipart, core.listing, core.store.check_readable)
+        self.core = Core(buckets, objects, multipart, listing, check_readable)
         self.ledger = Ledger(RequestMetrics())
         self.journal = JournalClient(self._paths.socket, resend_limit_s=config.journal.resend_limit_s)
         self.readiness = Readiness(self._ask_status)
@@ -189,7 +190,7 @@ class HttpServices:
         try:
             if self._index is not None and not self._index.replaced():
                 return
-            fresh = SqliteIndex(str(self._paths.index), read_only=True)
+            fresh = SqliteIndex(str(self._paths.database), read_only=True)
         except (errors.KakeraError, OSError) as error:
             if self._index is not None:
                 log.warning("index lost", reason=str(error))
@@ -199,7 +200,7 @@ class HttpServices:
 
     def _use(self, index: SqliteIndex | None) -> None:
         before, self._index = self._index, index
-        self.store = self.store._replace(index=index if index is not None else _NoIndexYet())
+        self.store = replace(self.store, index=index if index is not None else _NoIndexYet())
         if before is not None:
             # Requests under way hold the old store for as long as they run; the connection is closed after the
             # longest of them may.
@@ -228,7 +229,7 @@ def make_store(config: Config, journal: JournalClient, index: Rows) -> Store:
         return (await journal.submit(OpenBulk(id=new_id()))).value
 
     reader = Reader(SegmentMap(drives), on_damage=queue.report)
-    bulk = BulkWriter(drives, grant, pins=pins, config=config)
+    bulk = BulkWriter(drives, grant, pins=pins, config=config, on_damage=queue.report)
     profile = config.profile
     return Store(
         index=index,
@@ -239,7 +240,15 @@ def make_store(config: Config, journal: JournalClient, index: Rows) -> Store:
         codec=codec(profile.k, profile.m),
         profile=Profile(profile.k, profile.m, profile.chunk_bytes),
         region=config.server.region,
+        digest=running_digest,
     )
+
+
+def running_digest(algorithm: str) -> Running:
+    """A new running digest of a copy's checksum algorithm."""
+    from kakera.dialects.s3.checksums import ALGORITHMS
+
+    return ALGORITHMS[algorithm].start()
 
 
 async def ask_status(journal: JournalClient) -> Any:
@@ -295,13 +304,34 @@ def run_background(config: Config) -> int:
     """The background process: until SIGTERM. Returns its exit code."""
     from kakera.workers.service import serve
 
-    return asyncio.run(serve(background_services(config)))
+    async def run() -> int:
+        services = background_services(config)
+        await services.open()
+        try:
+            return await serve(services.loops, services.progress)
+        finally:
+            await services.close()
+
+    return asyncio.run(run())
 
 
-def background_services(config: Config) -> Any:
-    from kakera.workers.service import Background
+class BackgroundServices:
+    """What the loops work with."""
 
-    return Background(config, Paths.of(config).jobs)
+    def __init__(self, config: Config) -> None:
+        from kakera.journal.client import JournalClient
+
+        paths = Paths.of(config)
+        self.progress = paths.jobs / "progress.json"
+        self.journal = JournalClient(paths.socket, resend_limit_s=config.journal.resend_limit_s)
+        self.loops: list[Loop] = []
+
+    async def open(self) -> None:
+        await self.journal.open()
+
+    async def close(self) -> None:
+        await self.journal.close()
 
 
-__all__ = ["HttpServices", "Paths", "committer_services", "http_services", "os", "run_http", "signal", "sys"]
+def background_services(config: Config) -> BackgroundServices:
+    return BackgroundServices(config)

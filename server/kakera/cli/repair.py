@@ -44,7 +44,7 @@ def rebuild_index(config: ConfigPath = CONFIG) -> None:
     lock = os.open(paths.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        discard(str(paths.index))
+        discard(str(paths.database))
     except BlockingIOError as error:
         raise Stop("the committer runs: stop the server first") from error
     finally:

@@ -81,7 +81,7 @@ class Runner:
         self._stopping.set()
 
     async def run(self) -> None:
-        await asyncio.gather(*(self._run(loop) for loop in self._loops))
+        await asyncio.gather(self._stopping.wait(), *(self._run(loop) for loop in self._loops))
 
     async def _run(self, loop: Loop) -> None:
         failures = 0
@@ -114,7 +114,7 @@ class Runner:
         known = self._seen.get(name)
         self._seen[name] = fields
         unchanged = known is not None and {**known, "at_ms": 0} == {**fields, "at_ms": 0}
-        if unchanged and fields["at_ms"] - known["at_ms"] < 10_000:  # type: ignore[operator,index]
+        if unchanged and fields["at_ms"] - known["at_ms"] < 10_000:
             fields["at_ms"] = known["at_ms"]  # type: ignore[index]
             return
         try:

@@ -1,0 +1,26 @@
+"""The background process: its loops side by side over one throttle, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from kakera.observe.log import get_logger
+from kakera.workers.loop import Loop, Runner
+
+log = get_logger("workers")
+
+
+async def serve(loops: Sequence[Loop], progress: Path) -> int:
+    """Run until SIGTERM or SIGINT. A step under way is finished first: it may be repeated, but need not. Returns the
+    exit code."""
+    runner = Runner(list(loops), progress)
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(number, runner.stop)
+    log.info("background begins", loops=[loop.name for loop in loops])
+    await runner.run()
+    log.info("background ends")
+    return 0
