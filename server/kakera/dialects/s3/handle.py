@@ -62,8 +62,11 @@ async def handle(request: Request, services: Services) -> Response:
     bucket, key = "", b""
     try:
         bucket, key = route.target(request, services.base_domains)
+        request.bucket, request.key = bucket, key.decode("utf-8", "replace")  # what the access line tells
         identity = authenticate(request, services.keys, now=services.now(), region=services.region)
+        request.principal = "" if identity.account is None else identity.account.access_key_id
         name = operation.name_of(request, bucket, key)
+        request.operation = name
         handler = HANDLERS.get(name)
         if handler is None:
             raise operation.not_built(name)
