@@ -169,6 +169,23 @@ class FakeDrive:
                 content[offset] ^= 1 << bit
 
 
+    def erase(self, strand: Strand, offset: int, length: int | None = None) -> None:
+        """Zeros from `offset` on (to the end, or `length` bytes): as if it had never been written."""
+        file = self._files[strand]
+        for content in (file.cache, file.disk):
+            stop = len(content) if length is None else min(len(content), offset + length)
+            content[offset:stop] = bytes(max(0, stop - offset))
+
+    def content(self, strand: Strand) -> bytes:
+        """All of it; empty when it is not there."""
+        return bytes(self._files[strand].disk) if strand in self._files else b""
+
+    def replace(self, strand: Strand, content: bytes) -> None:
+        """Other bytes in its place."""
+        file = self._files[strand]
+        file.cache, file.disk, file.pending = bytearray(content), bytearray(content), []
+
+
 def _put(content: bytearray, offset: int, data: bytes) -> None:
     if len(content) < offset:
         content.extend(bytes(offset - len(content)))
