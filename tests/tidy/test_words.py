@@ -15,6 +15,9 @@ SYNONYMS = re.compile(r"\b(shard|stripe|volume)(s|ed|ing)?\b", re.IGNORECASE)
 NAME_PARTS = {"shard", "shards", "stripe", "stripes", "volume", "volumes", "block", "blocks", "slice", "slices"}
 ALLOWED_NAMES = {
     "block": "in a loop over crc blocks",
+    "blocks": "the same",
+    "f_blocks": "a field of statvfs(3)",
+    "SIG_BLOCK": "sigprocmask(2)'s own word",
     "slice": "Python's own type",
     "st_blocks": "a field of stat(2)",
     "block_size": "hashlib's and AES's word for their unit",
