@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.model.linear import Call, Judge, Monitor, Store, fresh
 
@@ -15,16 +15,24 @@ NO_STRAND: tuple[int, ...] = ()
 DROPPED: tuple[int, ...] = (9,)
 
 
-class Rules(NamedTuple):
-    """True: the rule is there. `drop_ordered` and `drop_refuses` are the sentence that R7 lacked."""
+Command = tuple[Any, ...]  # (kind, who or segment, ...): PUT DEL MOV CLEAN DROP
+Record = tuple[str, int, tuple[Loc, ...]]  # (P, D or M for MOVED; the command; where the DATA lies)
 
-    drop_ordered: bool = True  # a drop is decided by the committer, in its order; else: the collector looks at pins and index
-    drop_refuses: bool = True  # ... which from then on refuses a command that names DATA of a dropped segment
+
+class Rules(NamedTuple):
+    """True: the rule is there. The first two are sentences without which R7 reads well and is wrong."""
+
+    drop_ordered: bool = True  # R7: a drop is asked of the committer, in its order; else: the collector looks at pins and index
+    drop_refuses: bool = True  # R7: ... which from then on refuses a command that names DATA of that segment
+    drop_settled: bool = True  # R7: ... and answers when the batch it decided in is durable and committed
+    drop_exclusive: bool = True  # R7: the pin stays exclusive until the strands are gone
     data_synced: bool = True  # R1: the command is sent only when DATA is durable
     quorum: bool = True  # R1: on at least k+1 strands, not k
     header_synced: bool = True  # a strand's file and folder entry are durable before its DATA counts
     no_retry: bool = True  # R2: a sync that failed is not tried again and believed
-    upload_pin: bool = True  # R7
+    upload_pin: bool = True  # R7: an upload holds its segments
+    pin_until_reply: bool = True  # R7: ... until the reply has come
+    pin_for_resend: bool = True  # R7: ... and while it may still send again
     reader_pin: bool = True  # R7
     copy_synced: bool = True  # R7: copied -> durable -> MOVED
     still_points: bool = True  # R7: MOVED only if the version still points there
@@ -48,6 +56,7 @@ class Cfg(NamedTuple):
     drops: int = 0
     reads: int = 0
     cleans: int = 0
+    pairs: bool = False  # batches of two
 
 
 class Col(NamedTuple):
@@ -81,13 +90,19 @@ class Reader(NamedTuple):
     locs: tuple[Loc, ...] = ()
 
 
+class Decided(NamedTuple):
+    """One command of a batch."""
+
+    command: Command
+    reply: str
+    record: Record | None
+
+
 class Committer(NamedTuple):
-    """phase: idle write txn reply. One command a batch; `dropped`: segments it let go, known for as long as it lives."""
+    """phase: idle write txn reply. `dropped`: segments it let go, known for as long as it lives."""
 
     phase: str = "idle"
-    command: tuple = ()
-    reply: str = ""
-    record: tuple | None = None
+    batch: tuple[Decided, ...] = ()
     dropped: frozenset[int] = frozenset()
 
 
@@ -107,11 +122,11 @@ class State(NamedTuple):
 
     cols: tuple[Col, ...]
     segs: tuple[int, ...]  # DATA records of every bulk segment
-    log: tuple[tuple, ...]
+    log: tuple[Record, ...]
     idx: int
     cold: bool
     com: Committer | None
-    queue: tuple[tuple, ...]
+    queue: tuple[Command, ...]
     ups: tuple[Upload, ...]
     collector: Collector
     reader: Reader
@@ -164,7 +179,7 @@ def readable(s: State, loc: Loc) -> int:
     return sum(not c.away and status(c, loc) > 0 for c in s.cols)
 
 
-def fold(log: tuple[tuple, ...]) -> Row | None:
+def fold(log: tuple[Record, ...]) -> Row | None:
     """`apply`, for every record: what the index shows of the one key."""
     row: Row | None = None
     for kind, op, locs in log:
@@ -185,17 +200,21 @@ def set_up(s: State, i: int, up: Upload) -> State:
     return s._replace(ups=(*s.ups[:i], up, *s.ups[i + 1 :]))
 
 
-def send(s: State, command: tuple) -> State:
+def send(s: State, command: Command) -> State:
     return s._replace(queue=tuple(sorted((*s.queue, command), key=repr)))
 
 
 def pins(cfg: Cfg, s: State) -> set[int]:
     """Segments that some live process holds. A process that dies holds nothing any more."""
     held: set[int] = set()
-    if cfg.rules.upload_pin:
-        for up in s.ups:
-            if up.phase not in ("idle", "done", "dead"):
-                held |= {seg for seg, _ in up.locs} | {up.seg}
+    free = {"idle", "done", "dead"}
+    if not cfg.rules.pin_until_reply:
+        free |= {"sent", "lost"}
+    if not cfg.rules.pin_for_resend:
+        free.add("lost")
+    for up in s.ups:
+        if cfg.rules.upload_pin and up.phase not in free:
+            held |= {seg for seg, _ in up.locs} | {up.seg}
     if cfg.rules.reader_pin and s.reader.phase == "reading":
         held |= {seg for seg, _ in s.reader.locs}
     if s.collector.phase in ("copied", "moving"):

@@ -46,7 +46,7 @@ PLANS: dict[str, Plan] = {
     "header_cut": lambda r: family(r._replace(epoch_durable=False), PUT, (), kills=2, off=True, maxaway=1),
     "batch_seen": lambda r: family(r, ("PUTB/1",), ("DROPB",), pairs=1, kills=0, **BUCKET),
     "clean_batch": lambda r: family(r, PUT, PUT, pairs=1, kills=0, cleans=2),
-    "damage_counts": lambda r: family(r, PUT, (), n=3, cuts=1, rots=1),
+    "damage_counts": lambda r: family(r, PUT, (), n=3, off=True, rots=1),
     "ro_hides": lambda r: family(r, PUT, (), cuts=1, readonly=True),
     "ro_stops": lambda r: family(r, PUT, (), readonly=True),
     "ro_quiet": lambda r: family(r, PUT, (), readonly=True),
@@ -84,6 +84,12 @@ WIDE: dict[str, Callable[[], Iterable[Cfg]]] = {
     "read-only, n=4, two commands: kill, power cut, 2 cleanings": lambda: [
         c for a in ("PUT", "DEL") for c in family(Rules(), ("PUT", a), (), cuts=1, cleans=2, readonly=True)
     ],
-    "damage, n=3, one command: kill, power cut": lambda: family(Rules(), PUT, (), n=3, cuts=1, rots=1),
-    "damage, n=4, two commands: kill, power cut": lambda: family(Rules(), PUT_DEL, (), cuts=1, rots=1, maxaway=1),
+    "damage, n=3, one command: 2 kills, power cut": lambda: family(Rules(), PUT, (), n=3, kills=2, cuts=1, rots=1, off=True),
+    "damage, n=3, one command: kill, power cut, failed sync": lambda: family(Rules(), PUT, (), n=3, cuts=1, fails=1, rots=1, off=True),
+    "damage, n=4, two commands: kill, power cut, cleaning": lambda: family(
+        Rules(), PUT_DEL, (), cuts=1, cleans=1, rots=1, maxaway=1
+    ),
+    "damage, n=4, read-only, one command: kill, power cut": lambda: family(
+        Rules(), PUT, (), cuts=1, rots=1, off=True, readonly=True
+    ),
 }

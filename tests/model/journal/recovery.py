@@ -119,9 +119,20 @@ class Survey:
         return self.have(g, i) + self.unread(g, i) >= self.cfg.k + 1
 
     def newest(self) -> list[int]:
+        """The newest segment; nothing when a newer one may have counted and shows no whole header (its id is its file's name)."""
         found = [g for g in range(len(self.segs)) if self.have(g, 0) and (self.counts(g, 0) or not self.cfg.rules.header_cut)]
-        best = max(((self.segs[g].epoch, self.segs[g].num) for g in found), default=None)
-        return [g for g in found if (self.segs[g].epoch, self.segs[g].num) == best]
+        best = max((self.rank(g) for g in found), default=(0, 0))
+        if self.cfg.rules.damage_counts and any(self.hides(g) for g in range(len(self.segs)) if self.rank(g) > best):
+            return []
+        return [g for g in found if self.rank(g) == best]
+
+    def rank(self, g: int) -> tuple[int, int]:
+        return self.segs[g].epoch, self.segs[g].num
+
+    def hides(self, g: int) -> bool:
+        """Neither cut nor read: no whole header, but a damaged one; which drives hold it nobody can tell."""
+        damaged = sum(status(c, g, 0) == DAMAGED for c in self.here)
+        return not self.have(g, 0) and damaged > 0 and damaged + len(self.away) >= self.cfg.k + 1
 
     def epoch(self) -> int:
         """The highest that any present drive knows of."""

@@ -261,7 +261,7 @@ def copies(s: State, op: int) -> tuple[int, int]:
             if rec[1] == op and rec[0] != "D":
                 found = [status(c, g, i + 1) for c in s.cols]
                 read = max(read, sum(x in (WRITTEN, DURABLE, FAILED) for x in found))
-                kept = max(kept, found.count(DURABLE))
+                kept = max(kept, found.count(DURABLE) + found.count(DAMAGED))  # what went bad later had been durable
     return read, kept
 
 
