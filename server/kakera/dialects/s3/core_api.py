@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from kakera.core.multipart import Combined
+from kakera.core.copying import Source, Target
 from kakera.core.values import (
     Account,
     BodySource,
     BucketInfo,
     ByteRange,
+    Combined,
     CompletePart,
     Condition,
     Deleted,
@@ -89,10 +90,7 @@ class Objects(Protocol):
     async def copy(
         self,
         store: Store,
-        source: BucketInfo,
-        source_key: bytes,
-        source_version: bytes | None,
-        source_condition: ReadCondition,
+        source: Source,
         bucket: BucketInfo,
         owner: Account,
         new: NewObject,
@@ -128,19 +126,7 @@ class Multipart(Protocol):
         self, store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, number: int, body: BodySource
     ) -> PartInfo: ...
 
-    async def copy_part(
-        self,
-        store: Store,
-        source: BucketInfo,
-        source_key: bytes,
-        source_version: bytes | None,
-        source_condition: ReadCondition,
-        byte_range: ByteRange | None,
-        bucket: BucketInfo,
-        key: bytes,
-        upload_id: bytes,
-        number: int,
-    ) -> PartInfo: ...
+    async def copy_part(self, store: Store, source: Source, target: Target) -> PartInfo: ...
 
     async def list_parts(
         self, store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, *, after: int, limit: int

@@ -43,12 +43,12 @@ def _owners(entries: Sequence[Listed], names: Names) -> dict[str, str]:
     return {account: owner(account, names) for account in {entry.owner for entry in entries}}
 
 
-def _frame(asked: Asked, *, truncated: bool, limit_name: str = "MaxKeys") -> str:
+def _frame(asked: Asked, *, truncated: bool, limit_name: str = "MaxKeys", plain_prefix: bool = False) -> str:
     delimiter = f"<Delimiter>{text(asked.delimiter, url=asked.url)}</Delimiter>" if asked.delimiter else ""
     encoding = "<EncodingType>url</EncodingType>" if asked.url else ""
     flag = "true" if truncated else "false"
     return (
-        f"<Prefix>{text(asked.prefix, url=asked.url)}</Prefix>{delimiter}<{limit_name}>{asked.limit}</{limit_name}>"
+        f"<Prefix>{text(asked.prefix, url=asked.url and not plain_prefix)}</Prefix>{delimiter}<{limit_name}>{asked.limit}</{limit_name}>"
         f"{encoding}<IsTruncated>{flag}</IsTruncated>"
     )
 
@@ -80,13 +80,14 @@ def contents(entries: Sequence[Listed], owners: Mapping[str, str], *, url: bool)
 
 
 def objects_v1(page: ListPage, asked: Asked, marker: bytes, names: Names) -> bytes:
-    """ListBucketResult of ListObjects. NextMarker stands only where S3 has it: with a delimiter."""
+    """ListBucketResult of ListObjects. NextMarker stands only where S3 has it: with a delimiter. The echoed prefix is not
+    url-encoded: SDKs do not decode it in this one document."""
     url = asked.url
     next_marker = ""
     if page.truncated and asked.delimiter and page.next_key is not None:
         next_marker = f"<NextMarker>{text(page.next_key, url=url)}</NextMarker>"
     inner = (
-        f"<Name>{escape(asked.bucket)}</Name>{_frame(asked, truncated=page.truncated)}"
+        f"<Name>{escape(asked.bucket)}</Name>{_frame(asked, truncated=page.truncated, plain_prefix=True)}"
         f"<Marker>{text(marker, url=url)}</Marker>{next_marker}"
         f"{contents(page.entries, _owners(page.entries, names), url=url)}{_common_prefixes(page.prefixes, url=url)}"
     )

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from kakera.base import errors, limits
-from kakera.core.multipart import Combined
-from kakera.core.values import BucketInfo, Checksum, PartInfo, Stored, UploadInfo, UploadPage
+from kakera.core.copying import Source, Target
+from kakera.core.values import BucketInfo, Checksum, Combined, PartInfo, Stored, UploadInfo, UploadPage
 from kakera.dialects.http import Response
 from kakera.dialects.s3 import checksums, listing_xml, parse, render, xml_in
 from kakera.dialects.s3.call import Call
@@ -71,15 +71,8 @@ async def upload_part_copy(call: Call) -> Response:
     try:
         part = await call.core.multipart.copy_part(
             call.store,
-            source_bucket,
-            source.key,
-            source.version,
-            parse.copy_condition(headers),
-            byte_range,
-            bucket,
-            call.key,
-            upload_id,
-            number,
+            Source(source_bucket, source.key, source.version, parse.copy_condition(headers), byte_range),
+            Target(bucket, call.key, upload_id, number),
         )
     except errors.KakeraError as error:
         raise source_error(error) from error

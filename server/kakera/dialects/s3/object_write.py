@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from kakera.base import errors, limits
+from kakera.core.copying import Source
 from kakera.core.values import BucketInfo, Condition, Deleted
 from kakera.dialects.http import Response
 from kakera.dialects.s3 import parse, render, xml_in
@@ -44,10 +45,7 @@ async def copy_object(call: Call) -> Response:
     try:
         stored = await call.core.objects.copy(
             call.store,
-            source_bucket,
-            source.key,
-            source.version,
-            parse.copy_condition(headers),
+            Source(source_bucket, source.key, source.version, parse.copy_condition(headers)),
             bucket,
             call.account,
             parse.new_object(call.key, headers),
