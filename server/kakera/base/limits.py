@@ -57,7 +57,7 @@ SEGMENT_OPEN_ATTEMPTS = 3  # a new bulk segment is tried on so many sets of driv
 BULK_THREADS = 2  # per drive and worker: a sync must not hold up the next chunk's write
 BULK_STALL_S = 20.0  # when not even k+1 drives answer a bulk write: then it is the machine, and the client is told
 SPACE_CHECK_S = 1.0  # how old the free space of a drive may be when an append is accepted
-SCAN_WINDOW_BYTES = 4 * MIB  # one read of a scan over a strand
+SCAN_WINDOW_BYTES = 1 * MIB  # one read of a scan over a strand: 16 strands of 12+4 take 16 MiB
 MAX_SCAN_SKIP_BYTES = 64 * MIB  # how far a scan looks for the next record behind a damaged header
 
 # --- journal ------------------------------------------------------------------------------------------------------------
@@ -118,7 +118,6 @@ MAX_AWS_CHUNK_LINE_BYTES = 256  # 16 hex digits, ";chunk-signature=", 64 hex dig
 MAX_TRAILER_BYTES = 4 * KIB  # a checksum and a signature are 150 bytes
 MAX_TRAILERS = 8  # one is in use
 MAX_XML_BYTES = 2 * MIB  # 10,000 parts with checksums, or 1,000 keys of 1 KiB, fully escaped
-MAX_XML_DEPTH = 16  # our deepest document has 4 levels
 MAX_DELETE_KEYS = 1000  # S3's rule for one multi-delete
 MAX_BUCKET_TAGS = 50  # S3's rule
 MAX_TAG_KEY_CHARS = 128  # S3's rule

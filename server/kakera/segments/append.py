@@ -66,14 +66,14 @@ class Segment:
     live: strands that have all that was appended so far; one that failed is out for good, its tail is not trusted (R2).
     """
 
-    def __init__(self, number: int, members: Mapping[int, Drive], start: int, pin: Pin) -> None:
+    def __init__(self, number: int, members: Mapping[int, Drive], start: int, pins: tuple[Pin, ...]) -> None:
         self.number = number
         self.strand = Strand(BULK, number)
         self.live: dict[int, Drive] = dict(members)
         self.offset = start
         self.bodies: set[bytes] = set()
         self.sealed = False
-        self.pin = pin
+        self.pins = pins
         self._sequence = 0
         self.group: Group | None = None
 

@@ -177,7 +177,8 @@ class BulkWriter:
         names = ["" if index not in members else self._drives.ids[members[index].slot] for index in range(s.k + s.m)]
         meta = StrandMeta(self._drives.cluster, BULK, s.k, s.m, names, clock.now_ms())
         headers = {index: strand_header(meta, number, index) for index in members}
-        segment = Segment(number, members, len(headers[next(iter(members))]), self._pins.hold(number))
+        pins = (self._pins.hold_writing(number), self._pins.hold(number))
+        segment = Segment(number, members, len(headers[next(iter(members))]), pins)
         segment.group = Group(functools.partial(self._sync_round, segment))
         futures = {
             index: self._threads.submit(drive.slot, functools.partial(drive.create, segment.strand, headers[index]))
@@ -202,7 +203,8 @@ class BulkWriter:
 
     def _retire(self, segment: Segment) -> None:
         if segment.sealed and not segment.bodies and self._segments.pop(segment.number, None) is not None:
-            segment.pin.release()
+            for pin in segment.pins:
+                pin.release()
 
     # --- durability ------------------------------------------------------------------------------------------------
 

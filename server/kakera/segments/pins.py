@@ -1,8 +1,7 @@
-"""Pins: what keeps a bulk segment from being dropped while an upload writes it or a stream reads it, in any process
-(R7).
+"""Pins: what keeps a bulk segment from being dropped while an upload writes it or a stream reads it (R7).
 
-A pin is a shared flock on run/pins/<segment>; dropping takes it exclusively. The kernel releases the locks of a
-process that dies.
+A pin is a shared flock on run/pins/<segment>, in any process; dropping takes it exclusively. A writer holds a second one,
+<segment>.w, so that healing need not wait for streams. The kernel releases the locks of a process that dies.
 """
 
 from __future__ import annotations
@@ -18,56 +17,58 @@ from kakera.base.ids import segment_name
 
 
 class Vanished(errors.Damaged):
-    """What was to be read is no longer there:
-
-    It was moved and its segment dropped, or its space given back. Look it up again (R3).
-    """
+    """What was to be read is no longer there: moved and dropped, or its space given back. Look it up again (R3)."""
 
 
 class Pin:
-    """One hold on a segment. `release` may be called more than once."""
+    """One hold. `release` may be called more than once."""
 
-    __slots__ = ("_pins", "segment")
+    __slots__ = ("_name", "_pins")
 
-    def __init__(self, pins: Pins, segment: int) -> None:
+    def __init__(self, pins: Pins, name: str) -> None:
         self._pins: Pins | None = pins
-        self.segment = segment
+        self._name = name
 
     def release(self) -> None:
         pins, self._pins = self._pins, None
         if pins is not None:
-            pins.let_go(self.segment)
+            pins.let_go(self._name)
 
 
 class Pins:
-    """The pins of this process:
-
-    One lock a segment, however many holds. Not to be carried over a fork once it holds anything.
-    """
+    """The pins of this process: one lock a segment, however many holds. Not to be carried over a fork once it holds
+    anything."""
 
     def __init__(self, run_dir: Path | str) -> None:
         self._folder = Path(run_dir) / "pins"
-        self._held: dict[int, list[int]] = {}  # segment -> [descriptor, holds]
+        self._held: dict[str, list[int]] = {}  # file name -> [descriptor, holds]
 
     def hold(self, segment: int) -> Pin:
-        """Raises Vanished while the segment is being dropped."""
-        entry = self._held.get(segment)
-        if entry is None:
-            entry = self._held[segment] = [self._lock(segment, fcntl.LOCK_SH), 0]
-        entry[1] += 1
-        return Pin(self, segment)
+        """Keep the segment from being dropped. Raises Vanished while it is being dropped."""
+        return self._hold(segment_name(segment))
 
-    def let_go(self, segment: int) -> None:
+    def hold_writing(self, segment: int) -> Pin:
+        """The writer's second pin, on a segment it was just granted: while it is held, the segment is not healed."""
+        return self._hold(_writing(segment))
+
+    def _hold(self, name: str) -> Pin:
+        entry = self._held.get(name)
+        if entry is None:
+            entry = self._held[name] = [self._lock(name, fcntl.LOCK_SH), 0]
+        entry[1] += 1
+        return Pin(self, name)
+
+    def let_go(self, name: str) -> None:
         """One hold less; the last one unlocks."""
-        entry = self._held[segment]
+        entry = self._held[name]
         entry[1] -= 1
         if entry[1] == 0:
-            del self._held[segment]
+            del self._held[name]
             os.close(entry[0])
 
-    def _lock(self, segment: int, how: int) -> int:
+    def _lock(self, name: str, how: int) -> int:
         """A locked descriptor of the file that has the name now. Raises Vanished when another holds one against it."""
-        path = self._folder / segment_name(segment)
+        path = self._folder / name
         while True:
             try:
                 fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -78,29 +79,47 @@ class Pins:
                 fcntl.flock(fd, how | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 os.close(fd)
-                raise Vanished(f"segment {segment_name(segment)} is being dropped") from error
+                raise Vanished(f"segment {name} is being dropped") from error
             if os.fstat(fd).st_nlink:
                 return fd
             os.close(fd)  # the file was removed between open and lock: its lock keeps nobody out
 
+    def is_sealed(self, segment: int) -> bool:
+        """True when no process writes the segment any more. Once true, always true: ids are never granted again."""
+        name = _writing(segment)
+        if name in self._held:
+            return False
+        try:
+            fd = self._lock(name, fcntl.LOCK_EX)
+        except Vanished:
+            return False
+        (self._folder / name).unlink(missing_ok=True)
+        os.close(fd)
+        return True
+
     def try_exclusive(self, segment: int) -> AbstractContextManager[None] | None:
         """A context in which nobody holds or gets a pin on the segment; None when somebody holds one."""
-        if segment in self._held:
+        name = segment_name(segment)
+        if name in self._held:
             return None
         try:
-            fd = self._lock(segment, fcntl.LOCK_EX)
+            fd = self._lock(name, fcntl.LOCK_EX)
         except Vanished:
             return None
-        return self._exclusive(segment, fd)
+        return self._exclusive(name, fd)
 
     @contextmanager
-    def _exclusive(self, segment: int, fd: int) -> Iterator[None]:
+    def _exclusive(self, name: str, fd: int) -> Iterator[None]:
         try:
             yield
         finally:
-            (self._folder / segment_name(segment)).unlink(missing_ok=True)
+            (self._folder / name).unlink(missing_ok=True)
             os.close(fd)
 
-    def held(self) -> dict[int, int]:
-        """segment -> holds in this process."""
-        return {segment: entry[1] for segment, entry in self._held.items()}
+    def held(self) -> dict[str, int]:
+        """Pin file -> holds in this process."""
+        return {name: entry[1] for name, entry in self._held.items()}
+
+
+def _writing(segment: int) -> str:
+    return f"{segment_name(segment)}.w"

@@ -1,0 +1,180 @@
+"""Walking a segment record by record over all its strands at once: for census, scrub and heal.
+
+A record whose header is damaged on one strand is found by the headers of the others; a place where no strand has a
+record (a write that failed everywhere) is skipped to the next record that any strand has. Blocking.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kakera.base import clock, limits
+from kakera.segments.drive import Drive, Strand
+from kakera.segments.fragments import Bad, Piece, judge_record
+from kakera.segments.map import Layout
+from kakera.segments.record import HEADER_BYTES, MAGIC, Header, parse_header, verify_head
+
+_ALIGN = 8
+
+
+class Throttle:
+    """Bytes per second over all who share it (R14): `take` sleeps as long as it must. 0: no limit."""
+
+    def __init__(self, bytes_per_s: int) -> None:
+        self.bytes_per_s = bytes_per_s
+        self._free_at_s = 0.0
+
+    def take(self, size: int) -> None:
+        if self.bytes_per_s <= 0:
+            return
+        now_s = clock.monotonic_s()
+        start_s = max(self._free_at_s, now_s)
+        self._free_at_s = start_s + size / self.bytes_per_s
+        if start_s > now_s:
+            time.sleep(start_s - now_s)
+
+
+class Window:
+    """One strand read forward through a buffer. One that cannot be read is empty from there on, with its reason."""
+
+    def __init__(self, drive: Drive, strand: Strand, index: int, throttle: Throttle) -> None:
+        self.drive = drive
+        self.index = index
+        self.failed = ""
+        self._strand = strand
+        self._throttle = throttle
+        self._data = b""
+        self._at = 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Up to `length` bytes at `offset`; fewer at the end of the strand."""
+        start = offset - self._at
+        if start < 0 or start + length > len(self._data):
+            size = max(length, limits.SCAN_WINDOW_BYTES)
+            self._throttle.take(size)
+            try:
+                self._data = self.drive.read(self._strand, offset, size)
+            except OSError as error:
+                self.failed = error.strerror or str(error)
+                self._data = b""
+            self._at = offset
+            start = 0
+        return self._data[start : start + length]
+
+
+class Found(NamedTuple):
+    """One record over the strands. pieces: good ones by strand index; bad: the others that are there, with the reason;
+    punched: those of the bad whose space was given back."""
+
+    offset: int
+    header: Header
+    meta: bytes
+    pieces: dict[int, Piece]
+    bad: dict[int, str]
+    punched: frozenset[int]
+
+    @property
+    def length(self) -> int:
+        return self.header.length
+
+    @property
+    def decodable(self) -> bool:
+        """True when the record can be made again for any strand."""
+        coded = self.header.k if self.header.body_bytes else 0
+        return len(self.pieces) >= max(coded, 1)
+
+
+def walk(layout: Layout, upto: int, throttle: Throttle) -> Iterator[Found]:
+    """Every record before byte `upto`, in order."""
+    windows = {index: Window(drive, layout.strand, index, throttle) for index, drive in layout.drives.items()}
+    offset = 0
+    while offset < upto:
+        header = _agreed(windows, layout.strand, offset)
+        if header is None:
+            after = _next_record(
+                windows, layout.strand, offset + _ALIGN, min(upto, offset + limits.MAX_SCAN_SKIP_BYTES)
+            )
+            if after is None:
+                return
+            offset = after
+            continue
+        if offset + header.length > upto:
+            return
+        yield _found(windows, layout.strand, offset, header)
+        offset += header.length
+
+
+def _head_at(window: Window, strand: Strand, offset: int) -> Header | None:
+    """The strand's own whole header at `offset`."""
+    header = parse_header(window.read(offset, HEADER_BYTES))
+    if header is None or header.segment != strand.segment or header.strand != window.index:
+        return None
+    data = window.read(offset, HEADER_BYTES + header.meta_bytes)
+    return header if verify_head(header, data) else None
+
+
+def _agreed(windows: dict[int, Window], strand: Strand, offset: int) -> Header | None:
+    """The header that most strands have at `offset`."""
+    heads = {index: _head_at(window, strand, offset) for index, window in windows.items()}
+    good = {index: head for index, head in heads.items() if head is not None}
+    if not good:
+        return None
+    votes = Counter((head.sequence, head.length, head.command_id) for head in good.values())
+    winner, _ = votes.most_common(1)[0]
+    return next(head for head in good.values() if (head.sequence, head.length, head.command_id) == winner)
+
+
+def _next_record(windows: dict[int, Window], strand: Strand, start: int, stop: int) -> int | None:
+    """The first place from `start` on where any strand has a whole header; None when there is none before `stop`."""
+    best: int | None = None
+    for window in windows.values():
+        offset = start
+        limit = stop if best is None else best
+        while offset < limit:
+            data = window.read(offset, min(limits.SCAN_WINDOW_BYTES, limit - offset + HEADER_BYTES))
+            if len(data) < HEADER_BYTES:
+                break
+            at = data.find(MAGIC)
+            while at >= 0 and ((offset + at) % _ALIGN or _head_at(window, strand, offset + at) is None):
+                at = data.find(MAGIC, at + 1)
+            if at >= 0 and offset + at < limit:
+                best = offset + at
+                break
+            offset += max(len(data) - HEADER_BYTES, _ALIGN)
+            offset -= offset % _ALIGN
+    return best
+
+
+def _found(windows: dict[int, Window], strand: Strand, offset: int, header: Header) -> Found:
+    pieces: dict[int, Piece] = {}
+    bad: dict[int, str] = {}
+    punched = set()
+    for index, window in windows.items():
+        data = window.read(offset, header.length)
+        try:
+            pieces[index] = judge_record(data, strand, index, header.length)
+        except Bad as error:
+            bad[index] = window.failed or error.reason
+            if error.punched:
+                punched.add(index)
+    groups = Counter(piece.identity for piece in pieces.values())
+    if len(groups) > 1:
+        winner, _ = groups.most_common(1)[0]
+        for index in [i for i, piece in pieces.items() if piece.identity != winner]:
+            del pieces[index]
+            bad[index] = "another record than on the other strands"
+    sample = next(iter(pieces.values()), None)
+    meta = sample.meta if sample else _meta_of(windows, strand, offset)
+    return Found(offset, sample.header if sample else header, meta, pieces, bad, frozenset(punched))
+
+
+def _meta_of(windows: dict[int, Window], strand: Strand, offset: int) -> bytes:
+    """The meta from a strand whose body is bad but whose head is whole."""
+    for window in windows.values():
+        header = _head_at(window, strand, offset)
+        if header is not None:
+            return window.read(offset, header.length)[HEADER_BYTES : HEADER_BYTES + header.meta_bytes]
+    return b""
