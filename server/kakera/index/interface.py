@@ -19,7 +19,7 @@ transaction, a begin inside one) is a RuntimeError: a defect of the caller, neve
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple, Protocol
 
 from kakera.base import errors
@@ -71,6 +71,17 @@ class Rows(Protocol):
     def mark(self) -> Mark:
         """Mark(0, 0, 0) for an empty index."""
         ...
+
+
+def still(rows: Rows) -> AbstractContextManager[None]:
+    """Everything read inside comes from one commit. Needed wherever two reads belong together: a version on its way
+    from one table to another between them would be missed. Never await inside.
+
+    Only an engine whose rows another process changes brings a `still` of its own; the others stand still while nobody
+    awaits.
+    """
+    hold = getattr(rows, "still", None)
+    return hold() if hold is not None else nullcontext()
 
 
 class Index(Rows, Protocol):

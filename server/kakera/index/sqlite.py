@@ -31,7 +31,7 @@ _GET_MARK = "SELECT sequence, segment, end FROM mark"
 
 
 class SqliteIndex:
-    """`Index` in a file. Beyond the interface: `wal_bytes`, `checkpoint`, `replaced`, `check`.
+    """`Index` in a file. Beyond the interface: `still`, `wal_bytes`, `checkpoint`, `replaced`, `check`.
 
     Args:
         path: the file; `path`-wal and `path`-shm lie beside it. Local file systems only (WAL needs shared memory).
@@ -198,6 +198,11 @@ class SqliteIndex:
 
     # --- beyond the interface
 
+    def still(self) -> _Still:
+        """One read transaction; see `interface.still`. It keeps checkpoints from starting the WAL over: milliseconds,
+        not more."""
+        return _Still(self._connection)
+
     def wal_bytes(self) -> int:
         """Length of the WAL: above INDEX_WAL_BYTES a `checkpoint` is due."""
         return os.fstat(self._wal).st_size
@@ -255,6 +260,25 @@ class SqliteIndex:
             self._lost = f"{self._path}: {error}"
             raise Unusable(self._lost) from error
         raise TransactionFailed(f"{self._path}: {error}") from error
+
+
+class _Still:
+    """A read transaction. Inside another one, and for the writer in its transaction, nothing is to be done."""
+
+    __slots__ = ("_connection", "_opened")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._opened = False
+
+    def __enter__(self) -> None:
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN")
+            self._opened = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._opened and self._connection.in_transaction:
+            self._connection.execute("COMMIT")
 
 
 def discard(path: str) -> None:

@@ -7,14 +7,14 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from kakera.base import errors, faults, limits
 from kakera.index import statements
-from kakera.index.interface import Mark, TransactionFailed, Unusable
+from kakera.index.interface import Mark, TransactionFailed, Unusable, still
 from kakera.index.sqlite import SqliteIndex, discard
 from kakera.index.tables import BULK, ENTRIES, TABLES, BulkRow, EntryRow, Row, Table
 
@@ -101,6 +101,29 @@ def test_a_get_leaves_no_read_transaction_behind(writer: SqliteIndex, path: str)
     assert writer.checkpoint()
     commit(writer, 2, BulkRow(1, 2))
     assert reader.get(BULK, (1,)) == BulkRow(1, 2)
+    reader.close()
+
+
+def test_a_reader_can_hold_still(writer: SqliteIndex, path: str) -> None:
+    reader = SqliteIndex(path, read_only=True)
+    commit(writer, 1, BulkRow(1, 1))
+    with still(reader):
+        assert segments(reader) == [1]
+        commit(writer, 2, BulkRow(2, 2))
+        with still(reader):  # within another: the outer one counts
+            assert segments(reader) == [1] and reader.mark().sequence == 1
+        assert segments(reader) == [1]
+    assert segments(reader) == [1, 2]
+    with pytest.raises(ZeroDivisionError), still(reader):
+        segments(reader)
+        raise ZeroDivisionError
+    commit(writer, 3, BulkRow(3, 3))
+    assert segments(reader) == [1, 2, 3] and writer.checkpoint()
+    writer.begin()
+    with still(writer):
+        writer.put(BULK, BulkRow(4, 4))
+    writer.commit(Mark(4, 1, 1))  # it did not end the writer's transaction
+    assert segments(reader) == [1, 2, 3, 4]
     reader.close()
 
 
