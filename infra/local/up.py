@@ -229,7 +229,8 @@ def _wait(
             time.sleep(POLL_S)
     raise UpError(
         f"not ready after {READY_LIMIT_S:.0f} s: {found.status} {found.reason}\n"
-        f"It goes on running; see {places.log}, `make status`, or stop it with `make down`."
+        f"It goes on running; `make status` asks again, `make down` stops it. {places.log} ends:\n"
+        f"{process.log_tail(places, lines=5)}"
     )
 
 
