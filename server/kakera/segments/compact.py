@@ -6,7 +6,8 @@ DATA in it. Only quiet segments are compacted, punched or dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from kakera.base import clock, limits
@@ -82,19 +83,36 @@ async def move(reader: Reader, writer: BulkWriter, chunks: Sequence[Chunk]) -> l
     return moved
 
 
-def drop(drives: Drives, pins: Pins, segment: int) -> bool:
-    """Remove every strand of a segment that nothing refers to, unless a stream or an upload still holds it.
+Forget = Callable[[], Awaitable[bool]]  # asks the committer (Clean "drop_bulk"): True when no command may name it now
 
-    The committer must have forgotten the segment before (Clean "drop_bulk"): no command may name it afterwards.
-    Returns: False when it is held. Raises OSError when a drive fails: what is left is dropped in the next round.
+
+async def drop(drives: Drives, pins: Pins, segment: int, forget: Forget) -> bool:
+    """Remove every strand of a segment that nothing refers to, in three steps: lock it against uploads and streams, have
+    the committer agree and refuse later commands that name it, remove the strands. The lock is held over all three.
+
+    Returns: False when it is held, or the committer does not agree. Raises what `forget` raises; OSError when a drive
+    fails: what is left is dropped in the next round.
     """
     exclusive = pins.try_exclusive(segment)
     if exclusive is None:
         return False
     with exclusive:
-        for drive in drives.present.values():
-            drive.drop(Strand(BULK, segment))
+        if not await forget():
+            return False
+        await asyncio.to_thread(_remove, drives, segment)
     return True
+
+
+def _remove(drives: Drives, segment: int) -> None:
+    """Every drive is tried before the first failure is told."""
+    failed: OSError | None = None
+    for drive in drives.present.values():
+        try:
+            drive.drop(Strand(BULK, segment))
+        except OSError as error:
+            failed = error
+    if failed is not None:
+        raise failed
 
 
 def punch(drives: Drives, pins: Pins, orphans: Sequence[Orphan]) -> int:

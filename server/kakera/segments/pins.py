@@ -1,6 +1,6 @@
 """Pins: what keeps a bulk segment from being dropped while an upload writes it or a stream reads it (R7).
 
-A pin is a shared flock on run/pins/<segment>, in any process; dropping takes it exclusively. A writer holds a second one,
+A pin is a shared flock on run/pins/<segment>, in any process; dropping takes it exclusively. A writer holds another,
 <segment>.w, so that healing need not wait for streams. The kernel releases the locks of a process that dies.
 """
 
