@@ -34,7 +34,8 @@ from kakera.index.tables import (
 )
 
 _key = attrgetter("key")
-_MIN_BATCH = 8  # a scan costs as much as about ten rows: fewer are not worth asking for
+_MIN_BATCH = 4
+_SCAN_ROWS = 12  # a scan of its own costs as much as so many rows read for nothing
 
 
 def successor(prefix: bytes) -> bytes | None:
@@ -251,11 +252,11 @@ def _end(bucket_id: int, prefix: bytes) -> Key:
 
 
 class _Stream(Generic[R]):
-    """The rows of one table in key order, in batches whose size follows what is used of them: they grow while rows are
-    shown and shrink while they are skipped. Each batch yields a line at least, so a page takes at most limit + 1
-    scans."""
+    """The rows of one table in key order, in batches whose size follows the lines made of them: it doubles while rows
+    are shown and starts small again when more than _SCAN_ROWS are skipped for a line. Each batch yields a line at
+    least, so a page takes at most limit + 1 scans."""
 
-    __slots__ = ("_at", "_batch", "_buffer", "_ended", "_high", "_low", "_rows", "_table")
+    __slots__ = ("_at", "_batch", "_buffer", "_ended", "_high", "_low", "_rows", "_skipped", "_table")
 
     def __init__(self, rows: Rows, table: Table[R], low: Key, high: Key) -> None:
         self._rows = rows
@@ -265,6 +266,7 @@ class _Stream(Generic[R]):
         self._batch = limits.LIST_FIRST_BATCH
         self._buffer: Sequence[R] = ()
         self._at = 0
+        self._skipped = 0  # rows of the buffer that made no line
         self._ended = False
 
     def head(self) -> R | None:
@@ -273,8 +275,10 @@ class _Stream(Generic[R]):
             return self._buffer[self._at]
         if self._ended:
             return None
+        if self._buffer:
+            self._adapt()
         self._buffer = self._rows.scan(self._table, self._low, self._high, limit=self._batch)
-        self._at = 0
+        self._at = self._skipped = 0
         self._ended = len(self._buffer) < self._batch
         if not self._ended:
             self._low = self._after(self._buffer[-1])
@@ -283,8 +287,6 @@ class _Stream(Generic[R]):
     def advance(self) -> None:
         """Past the head."""
         self._at += 1
-        if self._at == len(self._buffer):
-            self._batch = min(self._batch * 2, limits.MAX_LIST_KEYS + 1)
 
     def seek(self, key: bytes | None) -> None:
         """To the first row whose key column is `key` or more, never back. None: to the end."""
@@ -292,17 +294,16 @@ class _Stream(Generic[R]):
             self._at, self._ended = len(self._buffer), True
             return
         place = bisect_left(self._buffer, key, lo=self._at, key=_key)
-        skipped = place - self._at
+        self._skipped += max(0, place - self._at - 1)
         self._at = place
-        if place < len(self._buffer):
-            return
-        if skipped * 2 > self._batch:
-            self._batch = max(_MIN_BATCH, self._batch // 4)
-        else:
-            self._batch = min(self._batch * 2, limits.MAX_LIST_KEYS + 1)
         target = (self._low[0], key)
-        if target > self._low:
+        if place == len(self._buffer) and target > self._low:
             self._low = target
+
+    def _adapt(self) -> None:
+        lines = len(self._buffer) - self._skipped
+        small = len(self._buffer) > lines * _SCAN_ROWS
+        self._batch = _MIN_BATCH if small else min(self._batch * 2, limits.MAX_LIST_KEYS + 1)
 
     def _after(self, row: R) -> Key:
         """The least key behind this row's: its last column one further."""
