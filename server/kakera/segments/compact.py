@@ -87,8 +87,10 @@ Forget = Callable[[], Awaitable[bool]]  # asks the committer (Clean "drop_bulk")
 
 
 async def drop(drives: Drives, pins: Pins, segment: int, forget: Forget) -> bool:
-    """Remove every strand of a segment that nothing refers to, in three steps: lock it against uploads and streams, have
-    the committer agree and refuse later commands that name it, remove the strands. The lock is held over all three.
+    """Remove every strand of a segment that nothing refers to.
+
+    Three steps under one lock: keep uploads and streams out; have the committer agree, which refuses later commands that
+    name it; remove the strands.
 
     Returns: False when it is held, or the committer does not agree. Raises what `forget` raises; OSError when a drive
     fails: what is left is dropped in the next round.
