@@ -129,6 +129,7 @@ MAX_BUCKETS_LISTED = 10_000  # S3's limit of one ListBuckets page
 MAX_URL_BYTES = 8 * KIB  # a key of 1,024 bytes is 3,072 when escaped, a presigned query with a session token 2 KiB
 MAX_HEADER_BYTES = 32 * KIB  # S3 takes 8 KiB of headers; tokens of proxies and sessions come on top
 MAX_HEADER_COUNT = 200  # 2 KiB of user metadata in names of a few letters
+HEADER_NAMES_CACHED = 1024  # spellings of header names, lower-cased once; metadata names come on top and are not kept
 MAX_PIPELINED_REQUESTS = 256  # per connection; browsers and SDKs send none ahead, so that more is an attack on memory
 MAX_CONNECTIONS = 4096  # per worker: 20 KiB each with their buffers
 MAX_REQUESTS_AT_ONCE = 1024  # per worker; each may hold a few chunks, above it 503 is the honest answer

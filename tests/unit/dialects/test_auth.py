@@ -56,7 +56,7 @@ def by_botocore(method: str, url: str, headers: dict | None = None, data: bytes 
     return request(method, parts.path.encode(), parts.query.encode(), sent)
 
 
-# --- the header ---------------------------------------------------------------------------------------------------------
+# --- the header -------------------------------------------------------------------------------------------------------
 
 
 def test_a_signed_request_names_its_account():
@@ -82,7 +82,9 @@ def test_botocore_header_signatures(url):
     assert identify(by_botocore("GET", url, {"x-amz-meta-a": "b  c", "range": "bytes=0-1"})).account is KEY
 
 
-@pytest.mark.parametrize("url", ["http://h/bucket/k%20ey", "http://h:1/b?versionId=x", "http://h/b/k?partNumber=1&uploadId=a"])
+@pytest.mark.parametrize(
+    "url", ["http://h/bucket/k%20ey", "http://h:1/b?versionId=x", "http://h/b/k?partNumber=1&uploadId=a"]
+)
 def test_botocore_presigned(url):
     identity = identify(by_botocore("PUT", url, {"x-amz-meta-a": "b"}, expires=60))
     assert identity.account is KEY
@@ -190,14 +192,18 @@ def test_a_wrong_region_is_told_the_right_one():
         "AWS4-HMAC-SHA256 Credential=a/20261123/us-east-1/s3/aws4_request,SignedHeaders=host;host,Signature=00",
         "AWS4-HMAC-SHA256 Credential=a/20261123/us-east-1/s3/aws4_request,SignedHeaders=host,Signature=1,Signature=0",
         "AWS4-HMAC-SHA256 Credential=a/20261123/us-east-1/s3/aws4_request,SignedHeaders=host,Other=1,Signature=0",
-        "AWS4-HMAC-SHA256 Credential=a/20261123/us-east-1/s3/aws4_request,SignedHeaders=" + "a;" * 300 + "b,Signature=0",
+        "AWS4-HMAC-SHA256 Credential=a/20261123/us-east-1/s3/aws4_request,SignedHeaders="
+        + "a;" * 300
+        + "b,Signature=0",
     ],
 )
 def test_malformed_headers(authorization):
     assert code(resigned(authorization=authorization)) == "AuthorizationHeaderMalformed"
 
 
-@pytest.mark.parametrize("authorization", ["Basic dXNlcjpwYXNz", "Bearer x", "AWS4-HMAC-SHA256x", "AWS4-HMAC-SHA512 a=b"])
+@pytest.mark.parametrize(
+    "authorization", ["Basic dXNlcjpwYXNz", "Bearer x", "AWS4-HMAC-SHA256x", "AWS4-HMAC-SHA512 a=b"]
+)
 def test_other_schemes(authorization):
     assert code(resigned(authorization=authorization)) == "InvalidArgument"
 
@@ -278,7 +284,7 @@ def test_session_tokens_are_not_known_here():
     assert code(presigned(extra="&X-Amz-Security-Token=t")) == "InvalidToken"
 
 
-# --- the query ----------------------------------------------------------------------------------------------------------
+# --- the query --------------------------------------------------------------------------------------------------------
 
 
 def presigned(*, extra: str = "", expires: object = 60, **changes: str):
@@ -373,7 +379,7 @@ def test_a_presigned_content_digest_is_part_of_the_signature():
     assert identify(asked).account is KEY
 
 
-# --- nobody -------------------------------------------------------------------------------------------------------------
+# --- nobody -----------------------------------------------------------------------------------------------------------
 
 
 def test_anonymous():

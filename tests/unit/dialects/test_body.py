@@ -51,10 +51,12 @@ def plain(data: bytes, headers: dict | None = None, sizes=(), length: int | None
     return request("PUT", headers=found, body=cut(data, sizes))
 
 
-# --- plain bodies -------------------------------------------------------------------------------------------------------
+# --- plain bodies -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", [b"", b"x", SMALL, LARGE[: limits.HASH_INLINE_BYTES], LARGE[: limits.HASH_INLINE_BYTES + 1]])
+@pytest.mark.parametrize(
+    "data", [b"", b"x", SMALL, LARGE[: limits.HASH_INLINE_BYTES], LARGE[: limits.HASH_INLINE_BYTES + 1]]
+)
 @pytest.mark.parametrize("sizes", [(), (1,), (1000,) * 50, (65536,) * 200])
 async def test_plain_bodies(data, sizes):
     pieces, digests = await receive(plain(data, {"content-md5": md5_header(data)}, sizes))
@@ -65,7 +67,11 @@ async def test_plain_bodies(data, sizes):
 async def test_large_bodies_come_in_the_stores_chunks():
     headers = {"x-amz-checksum-crc32c": checksums.encode(checksums.compute("CRC32C", LARGE))}
     pieces, digests = await receive(plain(LARGE, headers, (65536,) * 300))
-    assert [len(piece) for piece in pieces] == [limits.CHUNK_BYTES, limits.CHUNK_BYTES, len(LARGE) - 2 * limits.CHUNK_BYTES]
+    assert [len(piece) for piece in pieces] == [
+        limits.CHUNK_BYTES,
+        limits.CHUNK_BYTES,
+        len(LARGE) - 2 * limits.CHUNK_BYTES,
+    ]
     assert b"".join(pieces) == LARGE
     assert digests.md5 == hashlib.md5(LARGE).digest()
     assert digests.checksum.value == headers["x-amz-checksum-crc32c"]
@@ -133,7 +139,7 @@ async def test_the_last_piece_is_withheld_from_a_bad_body():
         body.digests()
 
 
-# --- the head -----------------------------------------------------------------------------------------------------------
+# --- the head ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -152,7 +158,11 @@ async def test_the_last_piece_is_withheld_from_a_bad_body():
         ({"content-length": "5", "x-amz-checksum-crc32": "bad"}, "InvalidRequest", 400),
         ({"content-length": "5", "x-amz-checksum-sha256": "AAAAAA=="}, "InvalidRequest", 400),
         ({"content-length": "5", "x-amz-checksum-xxhash": "AAAAAA=="}, "InvalidRequest", 400),
-        ({"content-length": "5", "x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-crc32c": "AAAAAA=="}, "InvalidRequest", 400),
+        (
+            {"content-length": "5", "x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-crc32c": "AAAAAA=="},
+            "InvalidRequest",
+            400,
+        ),
         ({"content-length": "5", "x-amz-sdk-checksum-algorithm": "CRC32"}, "InvalidRequest", 400),
         ({"content-length": "5", "x-amz-sdk-checksum-algorithm": "ROT13"}, "InvalidRequest", 400),
         (
@@ -170,7 +180,11 @@ def test_heads_that_cannot_be_right(headers, code, status):
 
 
 def test_the_largest_put_is_planned():
-    headers = {"content-length": str(limits.MAX_PUT_BYTES), "x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "X"}
+    headers = {
+        "content-length": str(limits.MAX_PUT_BYTES),
+        "x-amz-checksum-algorithm": "CRC32",
+        "x-amz-checksum-type": "X",
+    }
     plan = plan_body(request("PUT", headers=headers), ANONYMOUS, max_bytes=limits.MAX_PUT_BYTES)
     assert plan.decoded_bytes == limits.MAX_PUT_BYTES
     assert plan.algorithm is None
@@ -194,10 +208,12 @@ def test_stored_content_encoding(value, stored):
 def test_announces_digest():
     for name in ("content-md5", "x-amz-checksum-sha1", "x-amz-trailer"):
         assert announces_digest({name: "x"})
-    assert not announces_digest({"x-amz-checksum-algorithm": "CRC32", "content-length": "1", "x-amz-checksum-type": "x"})
+    assert not announces_digest(
+        {"x-amz-checksum-algorithm": "CRC32", "content-length": "1", "x-amz-checksum-type": "x"}
+    )
 
 
-# --- digests ------------------------------------------------------------------------------------------------------------
+# --- digests ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("data", [b"", SMALL, LARGE])
@@ -230,7 +246,9 @@ async def test_content_md5(data):
 
 @pytest.mark.parametrize("data", [b"", SMALL, LARGE])
 async def test_signed_payloads(data):
-    good = sign(payload=hashlib.sha256(data).hexdigest(), headers={"content-length": str(len(data))}, body=cut(data, []))
+    good = sign(
+        payload=hashlib.sha256(data).hexdigest(), headers={"content-length": str(len(data))}, body=cut(data, [])
+    )
     assert (await receive(good, identify(good)))[1].size_bytes == len(data)
     bad = sign(payload=hashlib.sha256(b"?").hexdigest(), headers={"content-length": str(len(data))}, body=cut(data, []))
     error = await refused(bad, identify(bad))
@@ -238,7 +256,7 @@ async def test_signed_payloads(data):
     assert error.extra["S3ComputedContentSHA256"] == hashlib.sha256(data).hexdigest()
 
 
-# --- aws-chunked --------------------------------------------------------------------------------------------------------
+# --- aws-chunked ------------------------------------------------------------------------------------------------------
 
 
 def framed(data: bytes, *, signed: bool, trailer: str | None, size: int = 65536, alter=None, **headers: str):
@@ -428,7 +446,7 @@ def test_signed_aws_chunks_without_a_signature_of_the_head():
         plan_body(asked, identity, max_bytes=10)
 
 
-# --- documents ----------------------------------------------------------------------------------------------------------
+# --- documents --------------------------------------------------------------------------------------------------------
 
 
 async def test_documents():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_running_equals_one_shot_over_any_buffer(name):
 @pytest.mark.parametrize("cuts", [[0], [1], [100, 100, 5000], [0, len(DATA)], list(range(0, len(DATA), 9999))])
 def test_full_object_from_parts(name, cuts):
     bounds = sorted({0, len(DATA), *cuts})
-    parts = [DATA[a:b] for a, b in zip(bounds, bounds[1:], strict=False)] + [b""]
+    parts = [DATA[a:b] for a, b in itertools.pairwise(bounds)] + [b""]
     pairs = [(checksums.compute(name, part), len(part)) for part in parts]
     whole = checksums.encode(checksums.compute(name, DATA))
     assert checksums.full_object(name, pairs) == whole
@@ -67,7 +68,12 @@ def test_kinds():
         checksums.composite("CRC64NVME", [b"\0" * 8])
     with pytest.raises(ValueError):
         checksums.full_object("SHA256", [(b"\0" * 32, 1)])
-    allowed = {(name, kind) for name in CHECK for kind in ("FULL_OBJECT", "COMPOSITE", "X") if checksums.kind_allowed(name, kind)}
+    allowed = {
+        (name, kind)
+        for name in CHECK
+        for kind in ("FULL_OBJECT", "COMPOSITE", "X")
+        if checksums.kind_allowed(name, kind)
+    }
     assert allowed == {
         ("CRC32", "FULL_OBJECT"),
         ("CRC32", "COMPOSITE"),
@@ -81,7 +87,20 @@ def test_kinds():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "bad", "AAAAAA", "AAAAAA=", "AAAAAA===", " AAAAAA==", "AAAAAA==\n", "AAAAAB==", "AAAAAAA=", "\xe9AAAAA==", "AAAA-A=="]
+    "text",
+    [
+        "",
+        "bad",
+        "AAAAAA",
+        "AAAAAA=",
+        "AAAAAA===",
+        " AAAAAA==",
+        "AAAAAA==\n",
+        "AAAAAB==",
+        "AAAAAAA=",
+        "\xe9AAAAA==",
+        "AAAA-A==",
+    ],
 )
 def test_values_that_are_none(text):
     assert checksums.decode("CRC32", text) is None

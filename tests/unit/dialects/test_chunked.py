@@ -107,7 +107,7 @@ def test_incomplete(wire, size):
 
 def test_every_prefix_of_a_body_is_incomplete():
     wire = b"".join(aws_chunks(DATA[:9000], 8192)) + b"x-amz-checksum-crc32:AAAAAA==\r\n\r\n"
-    for length in [*range(0, 40), *range(8190, 8230), *range(len(wire) - 60, len(wire))]:
+    for length in [*range(40), *range(8190, 8230), *range(len(wire) - 60, len(wire))]:
         assert code_of_prefix(wire[:length]) in ("IncompleteBody", "MalformedTrailerError"), length
 
 
@@ -123,7 +123,7 @@ def test_only_the_last_may_be_short():
     assert decode(b"".join(aws_chunks(DATA[:8192] + b"x", 8192)) + b"\r\n", 8193)[0][-1:] == b"x"
 
 
-# --- trailers -----------------------------------------------------------------------------------------------------------
+# --- trailers ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

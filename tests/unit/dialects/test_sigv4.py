@@ -115,7 +115,10 @@ def test_canonical_query_leaves_out_the_signature_alone():
 def test_blanks_in_header_values():
     headers = {"a": "  x   y\t z ", "b": "\xc3\xa0  \xc2\x85", "c": "plain"}
     # 0xA0 and 0x85 are halves of letters here, not blanks
-    assert sigv4.canonical_headers(headers, ["a", "b", "c", "absent"]) == "a:x y z\nb:\xc3\xa0 \xc2\x85\nc:plain\nabsent:\n"
+    assert (
+        sigv4.canonical_headers(headers, ["a", "b", "c", "absent"])
+        == "a:x y z\nb:\xc3\xa0 \xc2\x85\nc:plain\nabsent:\n"
+    )
 
 
 @pytest.mark.parametrize(

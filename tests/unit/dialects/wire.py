@@ -81,7 +81,7 @@ def sign(
     scope: str = "",
     key: Key = KEY,
 ) -> Request:
-    """A request with a header signature over every header given. An independent signer is botocore's, in test_auth.py."""
+    """A request with a header signature over every header given. botocore's signers are used in test_auth.py."""
     found = {"host": "localhost:8333", "x-amz-date": stamp, "x-amz-content-sha256": payload, **(headers or {})}
     scope = scope or f"{stamp[:8]}/{REGION}/s3/aws4_request"
     names = sorted(found)
@@ -96,9 +96,8 @@ def sign(
     date, region, service, _ = scope.split("/")
     derived = sigv4.signing_key(key.secret_access_key, date, region, service)
     signature = sigv4.sign(derived, sigv4.string_to_sign(stamp, scope, canonical))
-    found["authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={key.access_key_id}/{scope}, SignedHeaders={';'.join(names)}, Signature={signature}"
-    )
+    credential = f"Credential={key.access_key_id}/{scope}"
+    found["authorization"] = f"AWS4-HMAC-SHA256 {credential}, SignedHeaders={';'.join(names)}, Signature={signature}"
     return request(method, path, query, found, body=body)
 
 
@@ -107,7 +106,7 @@ def identify(asked: Request, *, now: float = NOW_S) -> Identity:
 
 
 def aws_chunks(data: bytes, size: int, identity: Identity | None = None) -> list[bytes]:
-    """The frames of `data`, closing one included but without what follows its line; signed when `identity` has a seed."""
+    """The frames of `data`, the closing one's line included; signed when `identity` has a seed."""
     chain = sigv4.SignatureChain(identity.seed) if identity is not None and identity.seed is not None else None
     frames = []
     for start in [*range(0, len(data), size), len(data)]:

@@ -1,8 +1,7 @@
 """The body of a request, freed of its framing and verified: nothing of it may become visible before the last piece
 was read.
 
-`plan_body` reads what the head announces (lengths, digests, trailers) and refuses what cannot be right before a byte
-is read. `VerifiedBody` is the core's BodySource. Rules:
+`plan_body` (plan.py) reads what the head announces. `VerifiedBody` is the core's BodySource. Rules:
 
 1. `read` gives pieces of limits.CHUNK_BYTES, the last one shorter: one copy from the wire into the buffer the store
    will encode.
@@ -10,7 +9,8 @@ is read. `VerifiedBody` is the core's BodySource. Rules:
 3. Bodies up to limits.HASH_INLINE_BYTES are hashed on the event loop; larger ones in a thread, one job at a time in
    order, while the next bytes arrive. At most limits.CHUNK_BYTES wait to be hashed: memory per request is two
    buffers.
-4. A body is never longer or shorter than announced (R3 begins here).
+4. A body is never shorter than announced (R3 begins here), nor longer: HTTP's framing ends it, and a source that
+   gives more is not believed.
 
 Sources: Amazon S3 API Reference, PutObject and UploadPart; User Guide, "Checking object integrity".
 """
@@ -22,7 +22,6 @@ import hashlib
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
 
 from kakera.base import limits
 from kakera.core.values import Checksum, Digests
@@ -31,157 +30,11 @@ from kakera.dialects.s3 import checksums, sigv4
 from kakera.dialects.s3.auth import Identity, PayloadMode
 from kakera.dialects.s3.checksums import Algorithm
 from kakera.dialects.s3.chunked import TRAILER_SIGNATURE, ChunkDecoder, Mark, canonical_trailers
+from kakera.dialects.s3.plan import BodyPlan, announces_digest, plan_body, stored_content_encoding
 from kakera.dialects.s3.refusals import BodyError
-from kakera.dialects.s3.sigv4 import ChainSeed, SignatureChain
+from kakera.dialects.s3.sigv4 import SignatureChain
 
-_FRAMED = (PayloadMode.SIGNED_CHUNKS, PayloadMode.SIGNED_CHUNKS_TRAILER, PayloadMode.UNSIGNED_CHUNKS_TRAILER)
-_WITH_TRAILER = (PayloadMode.SIGNED_CHUNKS_TRAILER, PayloadMode.UNSIGNED_CHUNKS_TRAILER)
-# x-amz-checksum-* headers that carry no digest
-_NOT_DIGESTS = frozenset(("x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-checksum-mode"))
-
-
-@dataclass(slots=True)
-class BodyPlan:
-    """What a body must turn out to be. wire_bytes None: length of the framed body unknown (chunked transfer).
-
-    algorithm: the checksum to compute; expected: its value from a header, None when it comes in a trailer or none
-    was given.
-    """
-
-    mode: PayloadMode
-    decoded_bytes: int
-    wire_bytes: int | None
-    sha256_hex: str = ""
-    md5: bytes | None = None
-    algorithm: Algorithm | None = None
-    expected: bytes | None = None
-    trailers: tuple[str, ...] = ()
-    seed: ChainSeed | None = None
-
-    @property
-    def framed(self) -> bool:
-        return self.mode in _FRAMED
-
-
-# --- what the head announces ------------------------------------------------------------------------------------------
-
-
-def plan_body(
-    request: http.Request, identity: Identity, *, max_bytes: int, default_algorithm: str | None = None
-) -> BodyPlan:
-    """`max_bytes` of the decoded body; `default_algorithm`: computed when the client asks for none. Raises
-    BodyError.
-    """
-    headers = request.headers
-    wire_bytes = _length(headers, "content-length")
-    mode = identity.payload
-    framed = mode in _FRAMED
-    decoded_bytes = _length(headers, "x-amz-decoded-content-length") if framed else wire_bytes
-    if decoded_bytes is None:
-        raise BodyError("MissingContentLength")
-    if decoded_bytes > max_bytes:
-        raise BodyError("EntityTooLarge", extra={"ProposedSize": str(decoded_bytes), "MaxSizeAllowed": str(max_bytes)})
-    plan = BodyPlan(mode, decoded_bytes, wire_bytes, identity.payload_sha256)
-    if mode is PayloadMode.SIGNED_CHUNKS or mode is PayloadMode.SIGNED_CHUNKS_TRAILER:
-        if identity.seed is None:
-            raise BodyError("InvalidRequest", "A signed payload needs a signed request.")
-        plan.seed = identity.seed
-    if "content-md5" in headers:
-        plan.md5 = _md5(headers["content-md5"])
-    _plan_checksum(plan, headers)
-    if plan.algorithm is None and default_algorithm:
-        plan.algorithm = checksums.ALGORITHMS[default_algorithm]
-    return plan
-
-
-def announces_digest(headers: Mapping[str, str]) -> bool:
-    """Content-MD5 or a checksum was given: what the vendor demands of DeleteObjects and of some configurations."""
-    return (
-        "content-md5" in headers
-        or "x-amz-trailer" in headers
-        or any(name.startswith(checksums.HEADER_PREFIX) and name not in _NOT_DIGESTS for name in headers)
-    )
-
-
-def stored_content_encoding(value: str | None) -> str | None:
-    """Content-Encoding without aws-chunked, which is the wire's and not the object's; None when nothing is left."""
-    if value is None:
-        return None
-    left = [token.strip() for token in value.split(",") if token.strip().lower() not in ("", "aws-chunked")]
-    return ",".join(left) or None
-
-
-def _length(headers: Mapping[str, str], name: str) -> int | None:
-    text = headers.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
-        raise BodyError("InvalidArgument", extra={"ArgumentName": name, "ArgumentValue": text[:64]})
-    return int(text)
-
-
-def _md5(text: str) -> bytes:
-    digest = checksums.decode_base64(text.strip())
-    if digest is None or len(digest) != 16:
-        raise BodyError("InvalidDigest", extra={"Content-MD5": text[:64]})
-    return digest
-
-
-def _plan_checksum(plan: BodyPlan, headers: Mapping[str, str]) -> None:
-    given = [name for name in headers if name.startswith(checksums.HEADER_PREFIX) and name not in _NOT_DIGESTS]
-    plan.trailers = _announced_trailers(plan.mode, headers)
-    in_trailer = [name for name in plan.trailers if name.startswith(checksums.HEADER_PREFIX)]
-    names = given + in_trailer
-    if len(names) > 1:
-        raise BodyError(
-            "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
-        )
-    if names:
-        plan.algorithm = checksums.BY_HEADER.get(names[0])
-        if plan.algorithm is None:
-            raise _unsupported_algorithm()
-    if given and plan.algorithm is not None:
-        plan.expected = checksums.decode(plan.algorithm.name, headers[given[0]])
-        if plan.expected is None:
-            raise BodyError("InvalidRequest", f"Value for {given[0]} header is invalid.")
-    named = headers.get("x-amz-sdk-checksum-algorithm")
-    if named is not None:
-        _check_named(named.upper(), plan, headers)
-
-
-def _check_named(named: str, plan: BodyPlan, headers: Mapping[str, str]) -> None:
-    """x-amz-sdk-checksum-algorithm only repeats what a checksum header or trailer says; it must not contradict it."""
-    if named not in checksums.ALGORITHMS:
-        raise _unsupported_algorithm()
-    if plan.algorithm is None:
-        if "content-md5" not in headers:
-            raise BodyError(
-                "InvalidRequest",
-                "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer "
-                "headers were found.",
-            )
-    elif plan.algorithm.name != named:
-        raise BodyError("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
-
-
-def _announced_trailers(mode: PayloadMode, headers: Mapping[str, str]) -> tuple[str, ...]:
-    value = headers.get("x-amz-trailer")
-    if value is None:
-        return ()
-    names = tuple(name.strip().lower() for name in value.split(",") if name.strip())
-    supported = all(name in checksums.BY_HEADER for name in names) and len(names) <= limits.MAX_TRAILERS
-    if mode not in _WITH_TRAILER or not supported:
-        raise BodyError("InvalidRequest", "The value specified in the x-amz-trailer header is not supported")
-    return names
-
-
-def _unsupported_algorithm() -> BodyError:
-    return BodyError(
-        "InvalidRequest",
-        "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
-        f"[{', '.join(checksums.ALGORITHMS)}]",
-    )
-
+__all__ = ["BodyPlan", "VerifiedBody", "announces_digest", "plan_body", "read_document", "stored_content_encoding"]
 
 # --- the digests of one body ------------------------------------------------------------------------------------------
 
@@ -191,7 +44,18 @@ class _Digester:
     for `finish`.
     """
 
-    __slots__ = ("_absorbed", "_chain", "_closed", "_failure", "_marks", "_md5", "_piece_sha", "_plan", "_running", "_sha")
+    __slots__ = (
+        "_absorbed",
+        "_chain",
+        "_closed",
+        "_failure",
+        "_marks",
+        "_md5",
+        "_piece_sha",
+        "_plan",
+        "_running",
+        "_sha",
+    )
 
     def __init__(self, plan: BodyPlan) -> None:
         self._plan = plan

@@ -66,7 +66,7 @@ def split_credential(text: str) -> Scope | None:
     parts = text.rsplit("/", 4)
     if len(text) > limits.MAX_CREDENTIAL_CHARS or len(parts) != 5 or not all(parts):
         return None
-    return Scope(*parts, text="/".join(parts[1:]))
+    return Scope(parts[0], parts[1], parts[2], parts[3], parts[4], "/".join(parts[1:]))
 
 
 @lru_cache(maxsize=limits.PARSED_TIMESTAMPS_CACHED)

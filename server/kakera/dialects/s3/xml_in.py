@@ -4,8 +4,8 @@ do to a parser.
 Rules:
 1. At most limits.MAX_XML_BYTES, UTF-8, no DOCTYPE (hence no entities of its own, no external ones), no recovery, no
    network.
-2. The schema is closed: an element that is not in it, or twice where once is meant, is MalformedXML. Depth follows
-   from that; deeper nesting than limits.MAX_XML_DEPTH is refused even where a subtree is not looked at.
+2. The schema is closed: an element that is not in it, or twice where once is meant, is MalformedXML. So no document is
+   looked at deeper than four levels; libxml2 itself gives up at 256 (huge_tree is off).
 3. With the S3 namespace or without; any other namespace is MalformedXML.
 
 Source: Amazon S3 API Reference, request syntax of CompleteMultipartUpload, DeleteObjects, CreateBucket,
@@ -179,7 +179,6 @@ def _parse(data: bytes, roots: tuple[str, ...]) -> etree._Element:
     # Without a DOCTYPE there are no entities but XML's five; looking for it first means that the parser never sees one
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise XmlError("MalformedXML")
-    _check_depth(data)
     parser = etree.XMLParser(
         encoding="utf-8",  # whatever the document says: UTF-16 would hide the DOCTYPE from the test above
         resolve_entities=False,
@@ -199,24 +198,6 @@ def _parse(data: bytes, roots: tuple[str, ...]) -> etree._Element:
     if root.getroottree().docinfo.internalDTD is not None or _name(root) not in roots:
         raise XmlError("MalformedXML")
     return root
-
-
-def _check_depth(data: bytes) -> None:
-    """Refuse nesting no document of ours has before a tree is built. Counts tags only, so it may see less depth in
-    CDATA or comments that look like closing tags; libxml2's own limit of 256 stands behind it.
-    """
-    depth = 0
-    position = data.find(b"<")
-    while position >= 0:
-        following = data[position + 1 : position + 2]
-        if following == b"/":
-            depth -= 1
-        elif following not in (b"!", b"?"):
-            close = data.find(b">", position)
-            depth += 0 if close > 0 and data[close - 1 : close] == b"/" else 1
-            if depth > limits.MAX_XML_DEPTH:
-                raise XmlError("MalformedXML")
-        position = data.find(b"<", position + 1)
 
 
 def _name(element: etree._Element) -> str:
