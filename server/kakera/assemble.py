@@ -163,6 +163,8 @@ class HttpServices:
         if self._watcher is not None:
             self._watcher.cancel()
         await self.journal.close()
+        self.store.bulk.close()
+        self.store.reader.close()
         self.ledger.close()
 
     async def handle(self, request: Request) -> Response:

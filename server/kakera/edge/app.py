@@ -65,20 +65,25 @@ class EdgeApp(falcon.asgi.App):  # type: ignore[type-arg]
         self.add_route(METRICS, _Metrics(services))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
-        if scope["type"] == "http" and not (scope["path"] in RESERVED and is_reserved(scope)):
-            await self._objects.serve(scope, scope.get(KEY) or AsgiExchange(receive, send))
-        else:
+        if scope["type"] != "http":
             await super().__call__(scope, receive, send)
+            return
+        exchange: Exchange | AsgiExchange = scope.get(KEY) or AsgiExchange(scope, receive, send)
+        if scope["path"] in RESERVED and is_reserved(scope, exchange.headers):
+            scope["headers"] = [(name.encode(), value.encode("latin-1")) for name, value in exchange.headers.items()]
+            await super().__call__(scope, receive, send)
+        else:
+            await self._objects.serve(scope, exchange)
 
 
-def is_reserved(scope: Scope) -> bool:
+def is_reserved(scope: Scope, headers: dict[str, str]) -> bool:
     """A plain, unsigned GET or HEAD: "health" and "metrics" are legal names of buckets, whose users sign."""
     if scope["method"] not in ("GET", "HEAD"):
         return False
     query = scope["query_string"].lower()
     if query and any(word in query for word in _SIGNED_QUERY):
         return False
-    return all(name != b"authorization" for name, _ in scope["headers"])
+    return "authorization" not in headers
 
 
 class ObjectApi:
@@ -98,7 +103,16 @@ class ObjectApi:
         try:
             response = await self._handle(request)
             status = response.status
-            await self._answer(request, response, exchange)
+            body = response.body
+            try:
+                head = self._head(request, response)
+            except ValueError:
+                await _close(body)
+                raise
+            if body is None or isinstance(body, (bytes, memoryview)):
+                await exchange.answer(status, head, body or b"")
+            else:
+                await exchange.stream(status, head, body, length=response.content_length)
         except BrokenAnswer as broken:
             status = 599  # the ledger's word for: begun, then cut
             log.warning("answer broken", request_id=request.request_id, cause=repr(broken.__cause__))
@@ -116,10 +130,7 @@ class ObjectApi:
             self._note(Line(request, status, exchange.sent_bytes, time.perf_counter() - began))
 
     def _request(self, scope: Scope, exchange: Exchange | AsgiExchange) -> Request:
-        pairs: list[tuple[bytes, bytes]] = scope["headers"]
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
-        if len(headers) != len(pairs):
-            headers = _joined(pairs)
+        headers = exchange.headers
         client = scope["client"]
         return Request(
             scope["method"],
@@ -133,24 +144,16 @@ class ObjectApi:
             request_id=next(self._ids),
         )
 
-    async def _answer(self, request: Request, response: Response, exchange: Exchange | AsgiExchange) -> None:
-        body = response.body
+    def _head(self, request: Request, response: Response) -> bytes:
         lines = [f"x-amz-request-id: {request.request_id}\r\nx-amz-id-2: {self._host_id}\r\n"]
         lines += [f"{name}: {value}\r\n" for name, value in response.headers]
+        status = response.status
         length = response.content_length
-        if length is None and body is None and response.status not in _NO_BODY:
+        if length is None and response.body is None and status not in _NO_BODY:
             length = 0
-        if length is not None and response.status != 204:
+        if length is not None and status != 204:
             lines.append(f"content-length: {length}\r\n")
-        try:
-            head = encode_head(lines)
-        except ValueError:
-            await _close(body)
-            raise
-        if body is None or isinstance(body, (bytes, memoryview)):
-            await exchange.answer(response.status, head, body or b"")
-        else:
-            await exchange.stream(response.status, head, body, length=response.content_length)
+        return encode_head(lines)
 
     def _plain_head(self, request: Request, more: bytes = b"") -> bytes:
         return b"x-amz-request-id: %b\r\ncontent-length: 0\r\n%b" % (request.request_id.encode(), more)
@@ -175,14 +178,6 @@ def encode_head(lines: list[str]) -> bytes:
         return text.encode("latin-1")
     except UnicodeEncodeError:
         return text.encode()
-
-
-def _joined(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in pairs:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    return headers
 
 
 class _Lifespan:

@@ -62,11 +62,13 @@ class Exchange:
 
     __slots__ = (
         "_ahead_bytes", "_asgi_head", "_pieces", "_waiter", "body_ended", "chunked", "connection", "expects_continue",
-        "finished", "gone", "keep_alive", "left_bytes", "method", "scope", "sent_bytes", "started", "version_10",
+        "finished", "gone", "headers", "keep_alive", "left_bytes", "method", "scope", "sent_bytes", "started",
+        "version_10",
     )  # fmt: skip
 
-    def __init__(self, connection: Connection, scope: dict[str, Any], method: str) -> None:
+    def __init__(self, connection: Connection, scope: dict[str, Any], method: str, headers: dict[str, str]) -> None:
         self.connection = connection
+        self.headers = headers  # lower-case names, duplicates joined by ","
         self.scope = scope
         self.method = method
         self.keep_alive = True
@@ -264,9 +266,11 @@ class AsgiExchange:
 
     def __init__(
         self,
+        scope: dict[str, Any],
         receive: Callable[[], Awaitable[dict[str, Any]]],
         send: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
+        self.headers = _joined(scope["headers"])
         self._receive = receive
         self._send = send
         self._ended = False
@@ -313,6 +317,14 @@ class AsgiExchange:
                 await close()
         await self._send({"type": "http.response.body", "body": b""})
         return self.sent_bytes
+
+
+def _joined(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in pairs:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
 
 
 def _pairs(head: bytes) -> list[tuple[bytes, bytes]]:

@@ -33,6 +33,17 @@ if TYPE_CHECKING:
 SERVER = b"server: Kakera\r\n"
 
 
+_FRAMING = frozenset(("content-length", "host", "transfer-encoding", "expect"))
+_NAMES: dict[bytes, str] = {}  # header names as clients write them -> lower case; filled by use, bounded
+
+
+def _name(raw: bytes) -> str:
+    name = raw.lower().decode("latin-1")
+    if len(_NAMES) < limits.HEADER_NAMES_CACHED:
+        _NAMES[raw] = name
+    return name
+
+
 class _Refused(Exception):
     """Raised in a parser callback to stop the parser; the connection's `_refusal` says why."""
 
@@ -71,7 +82,8 @@ class Connection(asyncio.Protocol):
         self._fed_bytes = 0  # since the head began, by whole reads
         self._head_bytes = 0  # of this head, exactly
         self._url = b""
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers: dict[str, str] = {}
+        self._header_count = 0
         self._length = -1
         self._hosts = 0
         self._chunked_body = False
@@ -158,7 +170,8 @@ class Connection(asyncio.Protocol):
         self._fed_bytes = 0
         self._head_bytes = 0
         self._url = b""
-        self._headers = []
+        self._headers = {}
+        self._header_count = 0
         self._length = -1
         self._hosts = 0
         self._chunked_body = False
@@ -173,21 +186,28 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_bytes += len(name) + len(value) + 4
-        if self._head_bytes > limits.MAX_HEADER_BYTES or len(self._headers) >= limits.MAX_HEADER_COUNT:
+        self._header_count += 1
+        if self._head_bytes > limits.MAX_HEADER_BYTES or self._header_count > limits.MAX_HEADER_COUNT:
             self._stop(431)
         if not self._in_head:
             return  # a trailer of chunked transfer: bounded like a head, and of no use to anyone here
-        name = name.lower()
-        self._headers.append((name, value))
-        if name == b"content-length":
+        text = _NAMES.get(name) or _name(name)
+        headers = self._headers
+        headers[text] = f"{headers[text]},{value.decode('latin-1')}" if text in headers else value.decode("latin-1")
+        if text in _FRAMING:
+            self._framing_header(text, value)
+
+    def _framing_header(self, name: str, value: bytes) -> None:
+        """The headers that say where this request ends, and the next begins."""
+        if name == "content-length":
             self._length = int(value)
-        elif name == b"host":
+        elif name == "host":
             self._hosts += 1
-        elif name == b"transfer-encoding":
+        elif name == "transfer-encoding":
             if value.lower() != b"chunked" or self._chunked_body:
                 self._stop(501)
             self._chunked_body = True
-        elif name == b"expect":
+        else:
             if value.lower() != b"100-continue":
                 self._stop(417)
             self._expects = True
@@ -216,11 +236,11 @@ class Connection(asyncio.Protocol):
             "raw_path": path,
             "query_string": query,
             "root_path": "",
-            "headers": self._headers,
+            "headers": (),  # Exchange.headers; EdgeApp lists them for Falcon
             "client": self.client,
             "server": None,
         }
-        exchange = Exchange(self, scope, method)
+        exchange = Exchange(self, scope, method, self._headers)
         scope[KEY] = exchange
         if version == "1.0":
             exchange.version_10 = True

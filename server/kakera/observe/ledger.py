@@ -89,8 +89,8 @@ class Ledger:
         dropped, self._dropped = self._dropped, 0
         if not batch and not dropped:
             return
-        now_s = time.time()
-        texts = [access_line(line, now_s) for line in batch]
+        opening = line_opening(time.time())
+        texts = [access_line(line, opening) for line in batch]
         if dropped:
             texts.append(b'{"event":"access lines dropped","level":"warning","count":%d}\n' % dropped)
         try:
@@ -101,14 +101,18 @@ class Ledger:
             self._metrics.count(batch, dropped)
 
 
-def access_line(line: Line, now_s: float) -> bytes:
-    """One JSON object and a line feed. The key is cut to MAX_LOGGED_KEY_BYTES and escaped to ASCII."""
-    request = line.request
+def line_opening(now_s: float) -> str:
+    """How every line of a batch begins: the time it is written, at most LEDGER_FLUSH_S after the answer."""
     millis = int(now_s * 1000)
     when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(millis // 1000))
+    return f'{{"timestamp":"{when}.{millis % 1000:03d}Z","level":"info","event":"request","request_id":"'
+
+
+def access_line(line: Line, opening: str) -> bytes:
+    """One JSON object and a line feed. The key is cut to MAX_LOGGED_KEY_BYTES and escaped to ASCII."""
+    request = line.request
     text = (
-        f'{{"timestamp":"{when}.{millis % 1000:03d}Z","level":"info","event":"request",'
-        f'"request_id":"{request.request_id}","remote":{quoted(request.remote)},'
+        f'{opening}{request.request_id}","remote":{quoted(request.remote)},'
         f'"principal":{quoted(request.principal)},"method":{quoted(request.method)},'
         f'"operation":{quoted(request.operation)},"bucket":{quoted(request.bucket)},'
         f'"key":{quoted(request.key[: limits.MAX_LOGGED_KEY_BYTES])},"status":{line.status},'

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kakera.base import limits
 from kakera.dialects.http import NoBody, Request
 from kakera.observe import ledger as room
-from kakera.observe.ledger import Ledger, Line, access_line
+from kakera.observe.ledger import Ledger, Line, access_line, line_opening
 
 
 def request(key: str = "k", **headers: str) -> Request:
@@ -25,7 +25,7 @@ def request(key: str = "k", **headers: str) -> Request:
 
 @given(st.text(), st.integers(100, 599), st.floats(0, 1000))
 def test_one_object_one_line(key: str, status: int, duration_s: float) -> None:
-    line = access_line(Line(request(key), status, 7, duration_s), 1_700_000_000.5)
+    line = access_line(Line(request(key), status, 7, duration_s), line_opening(1_700_000_000.5))
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
     found = json.loads(line)
@@ -39,7 +39,7 @@ def test_one_object_one_line(key: str, status: int, duration_s: float) -> None:
 @pytest.mark.parametrize(("text", "size"), [("12", 12), ("", 0), ("-1", 0), ("٣", 0), ("1e3", 0)])
 def test_announced_sizes(text: str, size: int) -> None:
     line = Line(request(**{"content-length": text}), 200, 0, 0.0)
-    assert json.loads(access_line(line, 0.0))["received_bytes"] == size
+    assert json.loads(access_line(line, line_opening(0.0)))["received_bytes"] == size
 
 
 class Counted:
