@@ -54,7 +54,7 @@ TEST = (
     Step("wire", SLICE, ("wire",), limit_s=180),
     Step("fault", SLICE, ("fault",), limit_s=360),
     Step("clients", SLICE, ("clients",), limit_s=300),
-    Step("bench", SLICE, ("bench",), limit_s=120),
+    Step("bench", SLICE, ("bench",), limit_s=180),
 )
 RUNS: dict[str, tuple[Step, ...]] = {
     "check": CHECK,

@@ -25,9 +25,8 @@ SEEDED_OBJECTS = 4_000
 """Objects that a window of GETs goes round, fewer where Settings.seeded_bytes says so: too many for luck, few enough
 to fill quickly."""
 SPACE_SIZES_BYTES = (1, 100, KIB, 4 * KIB, 64 * KIB, 128 * KIB, MIB, 10 * MIB)
-SPACE_ACCEPTED_BYTES = 64 * MIB
-"""Bodies written to measure space, for each size; at most SPACE_OBJECTS of them, at least 4."""
 SPACE_OBJECTS = 2_000
+"""Objects of each size at most; fewer where Settings.space_bytes says so, at least 4."""
 
 
 def put_table(bench: Bench) -> Table:
@@ -45,10 +44,13 @@ def put_table(bench: Bench) -> Table:
 
 def _put_round(bench: Bench, row: Row, body: bytes, folder: str, number: int) -> None:
     per_s = FRESH_KEYS_PER_S.get(row.size_bytes, FRESH_KEYS_PER_S_OTHERWISE)
-    names = spread_names(round(per_s * max(1.0, bench.settings.window_s)), f"{row.clients}-{number}")
+    window_s = bench.settings.window_s_for(row.size_bytes)
+    names = spread_names(round(per_s * max(1.0, window_s)), f"{row.clients}-{number}")
     warm_names = spread_names(round(per_s * max(1.0, bench.settings.warm_up_s)), f"w{row.clients}-{number}")
     paths = [f"{folder}/{name}" for name in names]
-    job = dataclasses.replace(bench.job("PUT", bench.presigner.targets("PUT", paths), row.clients), body=body)
+    job = dataclasses.replace(
+        bench.job("PUT", bench.presigner.targets("PUT", paths), row.clients, row.size_bytes), body=body
+    )
     bench.pair(row, job, warm_up_targets=bench.presigner.targets("PUT", [f"{folder}/{name}" for name in warm_names]))
     raw = write_raw(
         bench.raw_folder,
@@ -56,7 +58,7 @@ def _put_round(bench: Bench, row: Row, body: bytes, folder: str, number: int) ->
         k=bench.target.k,
         m=bench.target.m,
         clients=row.clients,
-        window_s=bench.settings.window_s,
+        window_s=window_s,
     )
     row.raw.append(raw)
     row.wrong += bench.wrong_bodies(surely_answered(row, paths), body)
@@ -74,7 +76,7 @@ def get_table(bench: Bench) -> Table:
         targets = bench.presigner.targets("GET", paths)
         for clients in bench.settings.clients_for(size_bytes):
             row = Row("GET", size_bytes, clients, wrong=list(wrong))
-            job = dataclasses.replace(bench.job("GET", targets, clients), answer_size_bytes=size_bytes)
+            job = dataclasses.replace(bench.job("GET", targets, clients, size_bytes), answer_size_bytes=size_bytes)
             for _ in range(bench.settings.rounds):
                 bench.pair(row, job)
             bench.add(table, row)
@@ -210,7 +212,7 @@ def measure_space(bench: Bench) -> list[Footprint]:
     bucket = bench.create_bucket("space")
     found = []
     for size_bytes in SPACE_SIZES_BYTES:
-        objects = max(4, min(SPACE_OBJECTS, SPACE_ACCEPTED_BYTES // size_bytes))
+        objects = max(4, min(SPACE_OBJECTS, bench.settings.space_bytes // size_bytes))
         before_bytes = allocated_bytes(bench.target.drives)
         body = os.urandom(size_bytes)
         bench.fill(

@@ -103,7 +103,8 @@ def _profiled(target: Target) -> Iterator[tuple[Target, list[Path]]]:
         _wait_until_gone(target)
         for command in (committer, worker):
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "server"), str(ROOT)])}
-            started.append(subprocess.Popen(command, cwd=ROOT, env=environment))
+            with (OUT / "profile.log").open("ab") as log_file:
+                started.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log_file, stderr=log_file))
         profiled = dataclasses.replace(target, port=port)
         _wait_until_ready(profiled, started)
         yield profiled, profiles
@@ -133,7 +134,7 @@ def _wait_until_ready(target: Target, processes: list[subprocess.Popen[bytes]]) 
     ends_at = time.monotonic() + START_LIMIT_S
     while time.monotonic() < ends_at:
         if any(process.poll() is not None for process in processes):
-            raise SystemExit("a profiled process ended at once")
+            raise SystemExit("a profiled process ended at once: see build/bench/profile.log")
         if ready_durability(target.host, target.port, default="") != "":
             return
         time.sleep(0.1)

@@ -23,7 +23,7 @@ from tests.bench.baseline import BareServer, free_port, wait_for_port
 from tests.bench.goals import goals
 from tests.bench.presign import Credentials
 from tests.bench.results import Report
-from tests.bench.target import ROOT, Target
+from tests.bench.target import ROOT, Target, start_server
 from tests.bench.windows import KIB, MIB, RunError, Settings
 
 pytestmark = pytest.mark.needs("wrk")
@@ -38,6 +38,7 @@ TINY = Settings(
     delete_clients=(2,),
     list_keys=2_500,
     seeded_bytes=256 * KIB,
+    space_bytes=MIB,
 )
 
 
@@ -74,7 +75,7 @@ def run(settings: Settings, target: Target, bare: BareServer, tables: list[str],
 
 def test_a_right_store_gives_a_complete_report(bare: BareServer, tmp_path: Path) -> None:
     with fake_store("", tmp_path) as target:
-        report = run(replace(TINY, sizes_bytes=(4 * KIB, 10 * MIB)), target, bare, list(TABLES))
+        report = run(replace(TINY, sizes_bytes=(4 * KIB, MIB)), target, bare, list(TABLES))
     assert report.failures == []
     written = json.loads(json.dumps(document.as_json(report, goals(report))))
     assert [table["name"] for table in written["tables"]] == ["put", "get", "list", "stat", "delete"]
@@ -85,7 +86,7 @@ def test_a_right_store_gives_a_complete_report(bare: BareServer, tmp_path: Path)
     assert [(row["operation"], name) for row in rows for name in wanted if row[name] is None] == []
     assert all(row["raw_ratio"] for row in rows if row["operation"] == "PUT")
     assert {row["client_program"] for row in rows} == {"wrk", "sockets", "lister"}
-    assert [space["objects"] for space in written["space"]] == [2000, 2000, 2000, 2000, 1024, 512, 64, 6]
+    assert [space["objects"] for space in written["space"]] == [2000, 2000, 1024, 256, 16, 8, 4, 4]
     page = document.markdown(report, goals(report), "bench")
     assert all(f"bench/{name}.svg" in page for name in TABLES)
     assert page.count("Durability: none: in memory.") == 7
@@ -121,3 +122,16 @@ def test_an_incomplete_listing_is_a_failed_row(bare: BareServer, tmp_path: Path)
 def test_a_server_that_refuses_the_bucket_ends_the_run_with_its_words(bare: BareServer, tmp_path: Path) -> None:
     with fake_store("", tmp_path) as target, pytest.raises(RunError, match=r"bucket for put.*refused"):
         run(TINY, replace(target, port=1), bare, ["put"])
+
+
+def test_the_repositorys_own_server_gives_a_complete_report(bare: BareServer) -> None:
+    with start_server(workers=1) as target:
+        report = run(replace(TINY, list_keys=1_200), target, bare, list(TABLES), clean_up=False)
+        home = target.drives[0].parents[1]
+    assert report.failures == []
+    assert "fdatasync" in report.durability
+    assert len(report.footprint) == 8
+    assert all(found.stored_per_accepted >= 1.5 for found in report.footprint), "4+2 cannot store less"
+    rows = [row for table in report.tables for row in table.rows]
+    assert all(row.per_s and row.peak_rss_bytes for row in rows)
+    assert not home.exists()

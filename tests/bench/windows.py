@@ -49,7 +49,12 @@ class Settings:
     delete_clients: tuple[int, ...] = (16, 64)
     list_keys: int = 100_000
     seeded_bytes: int = 256 * MIB
+    space_bytes: int = 64 * MIB
     bulk_client: str = "sockets"
+
+    def window_s_for(self, size_bytes: int) -> float:
+        """Twice as long for large bodies: what is under way at the end is not counted, and they are long under way."""
+        return self.window_s * (2 if size_bytes >= LARGE_SIZE_BYTES else 1)
 
     def clients_for(self, size_bytes: int) -> tuple[int, ...]:
         return self.large_clients if size_bytes >= LARGE_SIZE_BYTES else self.clients
@@ -90,9 +95,10 @@ class Bench:
     def puts(self, paths: Sequence[str], body: bytes) -> list[Request]:
         return [Request("PUT", target, body) for target in self.presigner.targets("PUT", paths)]
 
-    def job(self, method: str, targets: Sequence[str], clients: int) -> Job:
-        """A window of the run's usual length against the server."""
-        return Job(method, self.target.host, self.target.port, targets, clients, self.settings.window_s)
+    def job(self, method: str, targets: Sequence[str], clients: int, size_bytes: int = 0) -> Job:
+        """A window against the server, for bodies of this size."""
+        window_s = self.settings.window_s_for(size_bytes)
+        return Job(method, self.target.host, self.target.port, targets, clients, window_s)
 
     def pair(
         self,
