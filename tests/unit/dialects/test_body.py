@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.httpchecksum import AwsChunkedWrapper, Crc32Checksum
 
 from kakera.base import limits
 from kakera.dialects.s3 import checksums
@@ -171,6 +173,7 @@ async def test_the_last_piece_is_withheld_from_a_bad_body():
             400,
         ),
         ({"content-length": "5", "x-amz-trailer": "x-amz-checksum-crc32"}, "InvalidRequest", 400),
+        ({"content-length": "15", "x-amz-decoded-content-length": "5"}, "InvalidRequest", 400),
     ],
 )
 def test_heads_that_cannot_be_right(headers, code, status):
@@ -424,6 +427,20 @@ async def test_chunked_transfer_of_a_framed_body():
     del asked.headers["content-length"]
     pieces, _ = await receive(asked, identity)
     assert b"".join(pieces) == SMALL
+
+
+@pytest.mark.parametrize("data", [b"", SMALL, LARGE])
+async def test_what_botocore_frames(data):
+    """The one aws-chunked writer at hand that is not ours."""
+    wrapper = AwsChunkedWrapper(io.BytesIO(data), Crc32Checksum, "x-amz-checksum-crc32")
+    wire = wrapper.read()
+    mode = PayloadMode.UNSIGNED_CHUNKS_TRAILER.value
+    headers = {"content-length": str(len(wire)), "x-amz-decoded-content-length": str(len(data))}
+    headers["x-amz-trailer"] = "x-amz-checksum-crc32"
+    asked = sign(payload=mode, headers=headers, body=cut(wire, [16_000] * 700))
+    pieces, digests = await receive(asked, identify(asked))
+    assert b"".join(pieces) == data
+    assert digests.checksum.value == checksums.encode(checksums.compute("CRC32", data))
 
 
 async def test_the_decoded_length_is_demanded():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kakera.base import limits
 from kakera.dialects.http import Request
 from kakera.dialects.s3 import sigv4
 from kakera.dialects.s3.auth import AuthError, PayloadMode, authenticate
@@ -148,6 +149,16 @@ def test_timestamp():
 @pytest.mark.parametrize("text", ["", "a/b/c/d", "/20130524/r/s3/aws4_request", "a//r/s3/aws4_request", "a/d/r/s3/"])
 def test_credentials_that_are_none(text):
     assert sigv4.split_credential(text) is None
+
+
+def test_long_texts_are_not_kept():
+    for _ in range(3):
+        assert sigv4.split_credential("a" * 100_000 + "/20130524/r/s3/aws4_request") is None
+        assert sigv4.parse_timestamp("2" * 100_000) is None
+    assert sigv4._split_credential.cache_info().currsize <= limits.PARSED_CREDENTIALS_CACHED
+    before = sigv4._parse_timestamp.cache_info()
+    sigv4.parse_timestamp("3" * 100_000)
+    assert sigv4._parse_timestamp.cache_info() == before
 
 
 def test_a_key_id_with_slashes():

@@ -56,9 +56,15 @@ def plan_body(
     wire_bytes = _length(headers, "content-length")
     mode = identity.payload
     framed = mode in _FRAMED
-    decoded_bytes = _length(headers, "x-amz-decoded-content-length") if framed else wire_bytes
+    announced_bytes = _length(headers, "x-amz-decoded-content-length")
+    decoded_bytes = announced_bytes if framed else wire_bytes
     if decoded_bytes is None:
         raise BodyError("MissingContentLength")
+    if announced_bytes is not None and announced_bytes != decoded_bytes:
+        # Framed by the look of its lengths, but not announced as such: storing it would store the framing
+        raise BodyError(
+            "InvalidRequest", "x-amz-decoded-content-length needs a STREAMING value of x-amz-content-sha256."
+        )
     if decoded_bytes > max_bytes:
         raise BodyError("EntityTooLarge", extra={"ProposedSize": str(decoded_bytes), "MaxSizeAllowed": str(max_bytes)})
     plan = BodyPlan(mode, decoded_bytes, wire_bytes, identity.payload_sha256)

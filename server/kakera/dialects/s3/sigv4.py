@@ -28,6 +28,7 @@ SERVICE = "s3"
 TERMINATOR = "aws4_request"
 EMPTY_SHA256 = sha256(b"").hexdigest()
 SIGNATURE_CHARS = 64
+_TIMESTAMP_CHARS = 16
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _PATH_CHARS = _UNRESERVED + b"/"
 _HEX = "0123456789abcdef"
@@ -58,24 +59,33 @@ def is_hex_digest(text: str) -> bool:
     return len(text) == SIGNATURE_CHARS and not text.strip(_HEX)
 
 
-@lru_cache(maxsize=limits.PARSED_CREDENTIALS_CACHED)
 def split_credential(text: str) -> Scope | None:
     """`AKID/YYYYMMDD/region/service/aws4_request`; the key id itself may contain slashes. None when it is not of
     that form.
     """
+    # Length first: a cache of texts the network chose must bound the texts, too
+    return _split_credential(text) if len(text) <= limits.MAX_CREDENTIAL_CHARS else None
+
+
+@lru_cache(maxsize=limits.PARSED_CREDENTIALS_CACHED)
+def _split_credential(text: str) -> Scope | None:
     parts = text.rsplit("/", 4)
-    if len(text) > limits.MAX_CREDENTIAL_CHARS or len(parts) != 5 or not all(parts):
+    if len(parts) != 5 or not all(parts):
         return None
     return Scope(parts[0], parts[1], parts[2], parts[3], parts[4], "/".join(parts[1:]))
 
 
-@lru_cache(maxsize=limits.PARSED_TIMESTAMPS_CACHED)
 def parse_timestamp(text: str) -> int | None:
     """`20130524T000000Z` to seconds since the epoch; None when it is not exactly of that form or no such instant
     exists.
     """
+    return _parse_timestamp(text) if len(text) == _TIMESTAMP_CHARS else None
+
+
+@lru_cache(maxsize=limits.PARSED_TIMESTAMPS_CACHED)
+def _parse_timestamp(text: str) -> int | None:
     digits = text[:8] + text[9:15]
-    if len(text) != 16 or text[8] != "T" or text[15] != "Z" or not (digits.isascii() and digits.isdigit()):
+    if text[8] != "T" or text[15] != "Z" or not (digits.isascii() and digits.isdigit()):
         return None
     year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
     try:
