@@ -1,7 +1,8 @@
-"""A store in memory that keeps the promises of `kakera.core` the dialect relies on: versions, markers, conditions, multipart.
+"""A store in memory that keeps the promises of `kakera.core` the dialect relies on: versions, markers, conditions,
+multipart.
 
-It is a fake, not a mock: it holds state and refuses what the real store refuses. `break_with` makes the next call of an operation
-raise, to see what the dialect tells a client of a failure.
+It is a fake, not a mock: it holds state and refuses what the real store refuses. `break_with` makes the next call of
+an operation raise, to see what the dialect tells a client of a failure.
 """
 
 from __future__ import annotations

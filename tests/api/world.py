@@ -1,7 +1,7 @@
 """The dialect with a store behind it and clients before it, in one process: no socket, no server.
 
-`World.client()` is a real boto3 client whose requests are handed to `handle` instead of the network, so that what is tested is what
-an SDK sends and what it makes of the answer. `World.raw` sends one hand-made request.
+`World.client()` is a real boto3 client whose requests are handed to `handle` instead of the network, so that what is
+tested is what an SDK sends and what it makes of the answer. `World.raw` sends one hand-made request.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Services:
 
 
 class WireBody:
-    """A body as the edge gives it: in pieces, then b"" for ever. cut_after: the client goes away after so many bytes."""
+    """A body as the edge gives it: in pieces, then b"" for ever. cut_after: the client goes away after so many
+    bytes."""
 
     def __init__(self, data: bytes, *, piece_bytes: int = 16_384, cut_after: int | None = None) -> None:
         self._data = data if cut_after is None else data[:cut_after]
@@ -102,15 +103,19 @@ async def close(body: AsyncIterator[bytes]) -> None:
         await aclose()
 
 
+# One for all worlds: a session reads the models of the service from disk once.
+_SESSION = boto3.Session(botocore_session=botocore.session.Session())
+
+
 class World:
+    """A store, the dialect, and clients. `sent`: every answer, newest last."""
+
     def __init__(self, *, region: str = REGION) -> None:
         self.store = FakeStore()
         self.services = Services(fake_core(), self.store, region=region)
         self.loop = asyncio.new_event_loop()
         self.sent: list[Answer] = []
         self._numbers = count(1)
-        self._session = botocore.session.Session()
-        self._boto = boto3.Session(botocore_session=self._session)
 
     def run(self, request: Request) -> Answer:
         return self.loop.run_until_complete(self._run(request))
@@ -151,7 +156,7 @@ class World:
             retries={"max_attempts": 1},
             **config,
         )
-        made = self._boto.client(
+        made = _SESSION.client(
             "s3",
             endpoint_url=ENDPOINT,
             region_name=self.services.region,
@@ -187,7 +192,7 @@ class World:
                 WireBody(data),
                 host=parts.netloc,
                 request_id=f"REQ{next(self._numbers)}",
-            )  # fmt: skip
+            )
         )
         if answer.content_length is not None and request.method != "HEAD":
             assert answer.content_length == len(answer.body), "content-length must be the body's"
