@@ -52,7 +52,8 @@ def as_json(report: Report, goals: list[Goal]) -> dict[str, Any]:
         ],
         "goals": [goal.as_json() for goal in goals],
         "failures": report.failures,
-        "notes": report.notes,
+        "others_cores": report.others_cores,
+        "warnings": report.warnings,
     }
 
 
@@ -66,6 +67,7 @@ def markdown(report: Report, goals: list[Goal], chart_folder: str) -> str:
     parts = [
         f"Server: {report.server}. Durability: {report.durability}. Measured {report.started_at[:10]}: windows of "
         f"{report.settings['window_s']:g} s, rounds: {report.settings['rounds']}.",
+        *(f"**{warning}**" for warning in report.warnings),
         _grid(["machine", ""], [[name, value] for name, value in report.machine.items()]),
         _grid(["program", "version"], [[name, value] for name, value in report.versions.items()]),
         "## Goals",

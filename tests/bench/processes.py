@@ -14,9 +14,12 @@ SAMPLE_EVERY_S = 0.1
 
 @dataclass(frozen=True)
 class Usage:
+    """`busy_s`: CPU seconds of the whole machine in the same time, whoever used them."""
+
     cpu_s: float
     peak_rss_bytes: int
     processes: int
+    busy_s: float = 0.0
 
 
 class Watch:
@@ -31,6 +34,7 @@ class Watch:
         self._root = psutil.Process(pid) if pid is not None else None
         self.usage: Usage | None = None
         self._peak_rss_bytes = 0
+        self._busy_at_start_s = 0.0
         self._cpu_at_start_s: dict[int, float] = {}
         self._cpu_now_s: dict[int, float] = {}
         self._done = threading.Event()
@@ -39,6 +43,7 @@ class Watch:
     def __enter__(self) -> Watch:
         if self._root is not None:
             self._sample()
+            self._busy_at_start_s = _busy_s()
             self._cpu_at_start_s = dict(self._cpu_now_s)
             self._sampler.start()
         return self
@@ -52,7 +57,7 @@ class Watch:
         self._sampler.join()
         self._sample()
         spent_s = sum(cpu_s - self._cpu_at_start_s.get(pid, 0.0) for pid, cpu_s in self._cpu_now_s.items())
-        self.usage = Usage(spent_s, self._peak_rss_bytes, len(self._cpu_now_s))
+        self.usage = Usage(spent_s, self._peak_rss_bytes, len(self._cpu_now_s), _busy_s() - self._busy_at_start_s)
 
     def _sample_until_done(self) -> None:
         while not self._done.wait(SAMPLE_EVERY_S):
@@ -69,3 +74,8 @@ class Watch:
                     self._cpu_now_s[process.pid] = times.user + times.system
                     rss_bytes += process.memory_info().rss
         self._peak_rss_bytes = max(self._peak_rss_bytes, rss_bytes)
+
+
+def _busy_s() -> float:
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)

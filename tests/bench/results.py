@@ -17,6 +17,8 @@ from tests.bench.client import ClientResult
 from tests.bench.processes import Usage
 
 FORMAT_VERSION = 1
+QUIET_CORES = 0.25
+"""Cores that other programs may use without a warning; the kernel's writing back of pages is among them."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,13 @@ class Window:
     def server_cpu_s_per_1000(self) -> float | None:
         """Server CPU seconds per 1,000 requests."""
         return self.usage.cpu_s * 1000 / self.seen.requests if self.usage and self.seen.requests else None
+
+    @property
+    def others_cores(self) -> float | None:
+        """Cores that neither server nor client used: other programs, and the kernel's own threads."""
+        if self.usage is None:
+            return None
+        return max(0.0, self.usage.busy_s - self.usage.cpu_s - self.seen.client_cpu_s) / self.seen.seconds
 
 
 @dataclass
@@ -130,6 +139,7 @@ class Row:
             "server_peak_rss_mb": rss_bytes / 1e6 if rss_bytes is not None else None,
             "client_cores": self.median(lambda window: window.seen.client_cores),
             "client_share": self.client_share,
+            "others_cores": self.median(lambda window: window.others_cores),
             "overwrites": self.operation == "PUT" and any(window.seen.overran for window in self.server),
             "failed": bool(self.failures),
             "failures": self.failures,
@@ -172,7 +182,6 @@ class Report:
     versions: dict[str, str]
     tables: list[Table] = field(default_factory=list)
     footprint: list[Footprint] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
     def rows(self, operation: str) -> list[Row]:
         return [row for table in self.tables for row in table.rows if row.operation == operation]
@@ -181,6 +190,20 @@ class Report:
         return next(
             (row for row in self.rows(operation) if (row.size_bytes, row.clients) == (size_bytes, clients)), None
         )
+
+    @property
+    def others_cores(self) -> float | None:
+        """Cores used by other programs, the median over all rows: a run on a busy machine has to say so."""
+        return median(row.median(lambda window: window.others_cores) for table in self.tables for row in table.rows)
+
+    @property
+    def warnings(self) -> list[str]:
+        others = self.others_cores
+        if others is None or others <= QUIET_CORES:
+            return []
+        return [
+            f"Other programs used {others:.1f} cores beside this run: do not trust its figures, nor much its ratios."
+        ]
 
     @property
     def failures(self) -> list[str]:

@@ -76,6 +76,8 @@ def print_report(report: Report, goals: list[Goal], console: Console) -> None:
     _print_footprint(report, console)
     console.print(LEGEND, style="dim")
     _print_goals(goals, console)
+    for warning in report.warnings:
+        console.print(warning, style="bold yellow", markup=False)
     for failure in report.failures:
         console.print(f"FAILED {failure}", style="bold red", markup=False)
 

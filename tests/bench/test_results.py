@@ -163,3 +163,14 @@ def test_size_names() -> None:
         "64 KiB",
         "10 MiB",
     ]
+
+
+def test_a_run_on_a_busy_machine_says_so() -> None:
+    def row(busy_s: float) -> Row:
+        return Row("PUT", 4096, 64, server=[Window(window(100).seen, Usage(0.5, 1, 1, busy_s=busy_s))])
+
+    assert report_of(row(0.9)).warnings == []
+    busy = report_of(row(2.0))
+    assert busy.others_cores == pytest.approx(1.25)
+    assert "1.2 cores" in busy.warnings[0]
+    assert busy.warnings[0] in document.markdown(busy, goals(busy), "bench")
