@@ -227,10 +227,11 @@ def _wait(
             if found.status not in SETTLING:
                 return found
             time.sleep(POLL_S)
+    # One that answers has given its reason; of one that does not, the log is all there is.
+    tail = f" ends:\n{process.log_tail(places, lines=5)}" if found.status == "silent" else " has more."
     raise UpError(
         f"not ready after {READY_LIMIT_S:.0f} s: {found.status} {found.reason}\n"
-        f"It goes on running; `make status` asks again, `make down` stops it. {places.log} ends:\n"
-        f"{process.log_tail(places, lines=5)}"
+        f"It goes on running; `make status` asks again, `make down` stops it. {places.log}{tail}"
     )
 
 
