@@ -89,8 +89,8 @@ Forget = Callable[[], Awaitable[bool]]  # asks the committer (Clean "drop_bulk")
 async def drop(drives: Drives, pins: Pins, segment: int, forget: Forget) -> bool:
     """Remove every strand of a segment that nothing refers to.
 
-    Three steps under one lock: keep uploads and streams out; have the committer agree, which refuses later commands that
-    name it; remove the strands.
+    Three steps under one lock: keep uploads and streams out; have the committer agree, who then refuses commands
+    that name it; remove the strands.
 
     Returns: False when it is held, or the committer does not agree. Raises what `forget` raises; OSError when a drive
     fails: what is left is dropped in the next round.

@@ -171,15 +171,15 @@ def read_span(drive: Drive, ref: ChunkRef, span: Span, *, k: int, wait: bool) ->
     """
     strand = Strand("bulk", ref.segment)
     length = fragment_length(k, ref.size)
-    block = limits.CRC_BLOCK_BYTES
-    first, last = span.start // block, -(-span.stop // block)
+    unit = limits.CRC_BLOCK_BYTES
+    first, last = span.start // unit, -(-span.stop // unit)
     read = drive.read if wait else drive.read_now
-    if length <= block or (last - first) * block * 2 >= length:
+    if length <= unit or (last - first) * unit * 2 >= length:
         whole = read(strand, ref.offset, ref.length)
         if whole is None:
             return None
         head, body_at = whole, 0
-        first, last = (0, 1) if length <= block else (first, last)
+        first, last = (0, 1) if length <= unit else (first, last)
     else:
         head_bytes = ref.length - length  # header, meta, table; the padding adds at most 7 bytes of the body
         part = read(strand, ref.offset, head_bytes)
@@ -195,31 +195,31 @@ def read_span(drive: Drive, ref: ChunkRef, span: Span, *, k: int, wait: bool) ->
     at = meta_end + len(table)
     if header.k != k or header.body_bytes != length:
         raise Bad("another profile")
-    low, high = first * block, min(last * block, length)
+    low, high = first * unit, min(last * unit, length)
     if body_at == 0:
         body = memoryview(head)[at + low : at + high]
     else:
-        blocks = read(strand, ref.offset + at + low, high - low)
-        if blocks is None:
+        part = read(strand, ref.offset + at + low, high - low)
+        if part is None:
             return None
-        body = memoryview(blocks)
+        body = memoryview(part)
     if len(body) != high - low:
         raise Bad("cut short")
     if not trusting():
-        _verify_blocks(header, table, body, first)
+        _verify_span(header, table, body, first)
     return Ranged(body[span.start - low : span.stop - low], header.sequence, header.command_id, data.number)
 
 
-def _verify_blocks(header: Header, table: bytes, body: memoryview, first: int) -> None:
-    """Blocks `first`... of a body against its crc table (or, below one block, the whole body). Raises Bad."""
+def _verify_span(header: Header, table: bytes, body: memoryview, first: int) -> None:
+    """Blocks `first`... of a body against its crc table (or, below one unit, the whole body). Raises Bad."""
     if not table:
         if crc32c(bytes(body)) != header.body_crc:
             raise Bad("body damaged", punched=looks_punched(bytes(body)))
         return
     if crc32c(table) != header.body_crc:
         raise Bad("crc table damaged")
-    block = limits.CRC_BLOCK_BYTES
-    for number, at in enumerate(range(0, len(body), block), first):
-        piece = bytes(body[at : at + block])
+    unit = limits.CRC_BLOCK_BYTES
+    for number, at in enumerate(range(0, len(body), unit), first):
+        piece = bytes(body[at : at + unit])
         if crc32c(piece) != _CRC.unpack_from(table, 4 * number)[0]:
             raise Bad("body damaged", punched=looks_punched(piece))

@@ -68,9 +68,11 @@ def format_drives(config: Config) -> bool:
 def _require_empty(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     left = [name for name in os.listdir(path) if name not in _IGNORED and not name.endswith(".new")]
+    # An interrupted formatting leaves folders without anything in them.
+    left = [name for name in left if name not in (JOURNAL, BULK) or os.listdir(path / name)]
     if left:
         some = ", ".join(sorted(left)[:3])
-        raise errors.NotReady(f"{path} is not empty ({some}): a new cluster takes empty folders only")
+        raise errors.NotReady(f"{path} is not empty ({some}): a new drive is an empty folder")
 
 
 def _write_identity(path: Path, identity: Identity) -> None:
@@ -261,8 +263,7 @@ def replace_drive(config: Config, slot: int) -> Identity:
 
     The marker learns the new generation before the folder gets its identity: after a crash between the two the slot
     is absent, and the call is repeated. The drive replaced is absent for good when it comes back.
-    Raises: NotReady when the slot's drive is present, or its folder holds anything but an empty or damaged drive;
-    OSError.
+    Raises: NotReady when the slot's drive is present or its folder is not empty; OSError.
     """
     if not 0 <= slot < len(config.drives):
         raise errors.InvalidArgument(f"there is no slot {slot}", argument="slot", value=str(slot))
