@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from kakera.base import errors, limits
+from kakera.base import clock, errors, limits
 from kakera.base.ids import new_id
 from kakera.config import Config
 from kakera.observe.log import get_logger
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from kakera.index.sqlite import SqliteIndex
     from kakera.journal.client import JournalClient
     from kakera.journal.committer import Committer
-    from kakera.workers.loop import Loop
+    from kakera.segments.bulk import BulkWriter
+    from kakera.segments.identity import Drives
+    from kakera.segments.pins import Pins
+    from kakera.segments.reader import Reader
 
 log = get_logger("assemble")
 
@@ -68,6 +71,7 @@ def committer_services(config: Config) -> Committer:
 
     Raises: NotReady when neither the state folder nor a drive says which cluster this is."""
     from kakera.index import sqlite
+    from kakera.index.interface import Unusable
     from kakera.journal.committer import Committer, Settings
     from kakera.journal.members import Members
     from kakera.segments.identity import open_drives
@@ -77,7 +81,7 @@ def committer_services(config: Config) -> Committer:
     drives = open_drives(config)
     try:
         index = sqlite.SqliteIndex(str(paths.database))
-    except sqlite.Unusable as error:
+    except Unusable as error:
         log.warning("index made anew", reason=str(error))
         sqlite.discard(str(paths.database))
         index = sqlite.SqliteIndex(str(paths.database))
@@ -117,6 +121,34 @@ class _NoIndexYet:
         raise errors.NotReady("the index is not there yet")
 
 
+class IndexView:
+    """The index file as readers see it: it may not be there yet, and it may be made anew under them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._index: SqliteIndex | None = None
+        self._retired: list[tuple[float, SqliteIndex]] = []
+
+    def fresh(self) -> Rows:
+        """The index as it is now. Requests under way may hold an older one for as long as they run: it is closed
+        later."""
+        from kakera.index.sqlite import SqliteIndex
+
+        now_s = clock.monotonic_s()
+        while self._retired and self._retired[0][0] < now_s:
+            self._retired.pop(0)[1].close()
+        if self._index is not None and not self._index.replaced():
+            return self._index
+        if self._index is not None:
+            self._retired.append((now_s + limits.DRAIN_LIMIT_S, self._index))
+            self._index = None
+        try:
+            self._index = SqliteIndex(str(self._path), read_only=True)
+        except (errors.KakeraError, OSError):
+            return _NoIndexYet()
+        return self._index
+
+
 class HttpServices:
     """What one HTTP worker works with: edge.app.EdgeServices, and the Services of the dialects."""
 
@@ -144,19 +176,16 @@ class HttpServices:
         self.ledger = Ledger(RequestMetrics())
         self.journal = JournalClient(self._paths.socket, resend_limit_s=config.journal.resend_limit_s)
         self.readiness = Readiness(self._ask_status)
-        self._index: SqliteIndex | None = None
+        self._index = IndexView(self._paths.database)
         self._watcher: asyncio.Task[None] | None = None
-        self.store: Store = self._make_store()
-
-    def _make_store(self) -> Store:
-        return make_store(self._config, self.journal, _NoIndexYet())
+        self.store: Store = make_store(config, self.journal, _NoIndexYet())
 
     async def open(self) -> None:
         """In the worker's loop. Waits for nobody: a worker whose committer or drives are away answers 503 with the
         reason."""
         self.ledger.start()
         await self.journal.open()
-        self._look_at_index()
+        self._use_fresh_index()
         self._watcher = asyncio.create_task(self._watch_index())
 
     async def close(self) -> None:
@@ -183,37 +212,29 @@ class HttpServices:
     async def _watch_index(self) -> None:
         while True:
             await asyncio.sleep(limits.INDEX_WATCH_S)
-            self._look_at_index()
+            self._use_fresh_index()
 
-    def _look_at_index(self) -> None:
-        """Open the index when it appears, and again when the committer made it anew."""
-        from kakera.index.sqlite import SqliteIndex
-
-        try:
-            if self._index is not None and not self._index.replaced():
-                return
-            fresh = SqliteIndex(str(self._paths.database), read_only=True)
-        except (errors.KakeraError, OSError) as error:
-            if self._index is not None:
-                log.warning("index lost", reason=str(error))
-                self._use(None)
-            return
-        self._use(fresh)
-
-    def _use(self, index: SqliteIndex | None) -> None:
-        before, self._index = self._index, index
-        self.store = replace(self.store, index=index if index is not None else _NoIndexYet())
-        if before is not None:
-            # Requests under way hold the old store for as long as they run; the connection is closed after the
-            # longest of them may.
-            asyncio.get_running_loop().call_later(limits.DRAIN_LIMIT_S, before.close)
+    def _use_fresh_index(self) -> None:
+        index = self._index.fresh()
+        if index is not self.store.index and not (
+            isinstance(index, _NoIndexYet) and isinstance(self.store.index, _NoIndexYet)
+        ):
+            self.store = replace(self.store, index=index)
 
 
-def make_store(config: Config, journal: JournalClient, index: Rows) -> Store:
-    """The core's Store of this process."""
-    from kakera.core.store import Profile, Store
+class Segments(NamedTuple):
+    """One process's access to the drives."""
+
+    drives: Drives
+    pins: Pins
+    reader: Reader
+    bulk: BulkWriter
+
+
+def make_segments(config: Config, journal: JournalClient) -> Segments:
+    """Reader and bulk writer over the drives; damage goes to the heal queue, segment ids come from the committer."""
+    from kakera.journal.commands import OpenBulk
     from kakera.segments.bulk import BulkWriter
-    from kakera.segments.codec import codec
     from kakera.segments.identity import open_drives
     from kakera.segments.map import SegmentMap
     from kakera.segments.pins import Pins
@@ -226,19 +247,26 @@ def make_store(config: Config, journal: JournalClient, index: Rows) -> Store:
     queue = HealQueue(paths.jobs)
 
     async def grant() -> int:
-        from kakera.journal.commands import OpenBulk
-
         return (await journal.submit(OpenBulk(id=new_id()))).value
 
     reader = Reader(SegmentMap(drives), on_damage=queue.report)
     bulk = BulkWriter(drives, grant, pins=pins, config=config, on_damage=queue.report)
+    return Segments(drives, pins, reader, bulk)
+
+
+def make_store(config: Config, journal: JournalClient, index: Rows) -> Store:
+    """The core's Store of this process."""
+    from kakera.core.store import Profile, Store
+    from kakera.segments.codec import codec
+
+    parts = make_segments(config, journal)
     profile = config.profile
     return Store(
         index=index,
         journal=journal,
-        reader=reader,
-        bulk=bulk,
-        pins=pins,
+        reader=parts.reader,
+        bulk=parts.bulk,
+        pins=parts.pins,
         codec=codec(profile.k, profile.m),
         profile=Profile(profile.k, profile.m, profile.chunk_bytes),
         region=config.server.region,
@@ -304,13 +332,13 @@ def run_http(config: Config) -> int:
 
 def run_background(config: Config) -> int:
     """The background process: until SIGTERM. Returns its exit code."""
-    from kakera.workers.service import serve
+    from kakera.workers.service import all_loops, serve
 
     async def run() -> int:
-        services = background_services(config)
+        services = BackgroundServices(config)
         await services.open()
         try:
-            return await serve(services.loops, services.progress)
+            return await serve(all_loops(services.work), services.progress)
         finally:
             await services.close()
 
@@ -318,22 +346,38 @@ def run_background(config: Config) -> int:
 
 
 class BackgroundServices:
-    """What the loops work with."""
+    """What the loops work with, in the background process or in a command."""
 
     def __init__(self, config: Config) -> None:
         from kakera.journal.client import JournalClient
+        from kakera.segments.compact import Quiet
+        from kakera.segments.walk import Throttle
+        from kakera.workers.context import Work
+        from kakera.workers.queue import HealQueue
 
         paths = Paths.of(config)
         self.progress = paths.jobs / "progress.json"
         self.journal = JournalClient(paths.socket, resend_limit_s=config.journal.resend_limit_s)
-        self.loops: list[Loop] = []
+        self._index = IndexView(paths.database)
+        parts = make_segments(config, self.journal)
+        self.work = Work(
+            config=config,
+            drives=parts.drives,
+            pins=parts.pins,
+            quiet=Quiet(parts.pins, 2.0 * config.journal.resend_limit_s),
+            reader=parts.reader,
+            bulk=parts.bulk,
+            journal=self.journal,
+            queue=HealQueue(paths.jobs),
+            throttle=Throttle(config.background.rate_bytes_per_s),
+            jobs=paths.jobs,
+            rows=self._index.fresh,
+        )
 
     async def open(self) -> None:
         await self.journal.open()
 
     async def close(self) -> None:
+        self.work.bulk.close()
+        self.work.reader.close()
         await self.journal.close()
-
-
-def background_services(config: Config) -> BackgroundServices:
-    return BackgroundServices(config)

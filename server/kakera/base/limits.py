@@ -122,6 +122,7 @@ MAX_DELETE_KEYS = 1000  # S3's rule for one multi-delete
 MAX_BUCKET_TAGS = 50  # S3's rule
 MAX_TAG_KEY_CHARS = 128  # S3's rule
 MAX_TAG_VALUE_CHARS = 256  # S3's rule
+MAX_UNDECLARED_BYTES = 1 * MIB  # a body of unknown length is held until its end; SDKs declare theirs
 DELETES_AT_ONCE = 128  # of one DeleteObjects: they share group commits, and one request must not fill the worker's queue
 MAX_BUCKETS_LISTED = 10_000  # S3's limit of one ListBuckets page
 
@@ -163,3 +164,15 @@ OPEN_FILES = 65_536  # connections + strands; the usual soft limit of 1,024 is b
 # --- background -----------------------------------------------------------------------------------------------------------
 LOOP_RETRY_S = 300.0  # a loop that keeps failing looks again at least this often
 MAX_HEAL_REPORTS = 100_000  # segments whose damage a process remembers to have reported
+CENSUS_INTERVAL_S = 30  # headers and lengths of every strand: seconds of work at 10,000 segments
+HEAL_RETRY_S = 20.0  # a segment that cannot be healed now is looked at again; at once when a drive comes or goes
+SCRUB_INTERVAL_S = 60  # between looks at whether a round is due
+SCRUB_PAUSE_S = 86_400.0  # between rounds: a day; a round itself takes as long as the throttle says
+COMPACT_LIVE_RATIO = 0.5  # below it a byte is moved to win at least one
+COMPACT_CHUNKS_AT_ONCE = 4  # copied before they are synced together: 16 MiB of memory
+STRAND_HEADER_ALLOWANCE_BYTES = 4 * KIB  # a strand's header is neither live nor to be won
+CLEAN_KEEP_SEGMENTS = 4  # journal segments below which cleaning is not worth its writes
+HOLDER_RETRIES = 8  # looks at a record that moves while it is looked up
+REFERENCES_CACHED = 100_000  # bodies whose chunk places one census remembers
+PROGRESS_INTERVAL_MS = 10_000  # an idle loop is written down this often, a working one at every step
+COMPACT_NOW_RATIO = 0.999  # when asked for by hand; the rest is padding

@@ -7,8 +7,6 @@ import asyncio
 import contextlib
 import json
 import os
-import threading
-import time
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -42,31 +40,6 @@ class Loop(Protocol):
     async def step(self) -> Progress: ...
 
 
-class Throttle:
-    """Bytes a second over all loops of the process: the one number. A bucket that holds one second."""
-
-    def __init__(self, rate_bytes_per_s: int) -> None:
-        self._rate = rate_bytes_per_s
-        self._debt_until_s = 0.0
-        self._lock = threading.Lock()
-
-    def charge(self, size_bytes: int) -> float:
-        """Account for bytes read or written; seconds to wait before the next ones."""
-        with self._lock:
-            now = clock.monotonic_s()
-            self._debt_until_s = max(self._debt_until_s, now - 1.0) + size_bytes / self._rate
-            return max(0.0, self._debt_until_s - now)
-
-    async def pace(self, size_bytes: int) -> None:
-        await asyncio.sleep(self.charge(size_bytes))
-
-    def pace_in_thread(self, size_bytes: int) -> None:
-        """The same for code that runs in a thread."""
-        wait_s = self.charge(size_bytes)
-        if wait_s > 0:
-            time.sleep(wait_s)
-
-
 class Runner:
     """Runs loops side by side until `stop`; a loop that fails tries again later and later, and never takes another
     with it."""
@@ -75,7 +48,7 @@ class Runner:
         self._loops = loops
         self._path = progress_path
         self._stopping = asyncio.Event()
-        self._seen: dict[str, dict[str, object]] = {}
+        self._told: dict[str, tuple[dict[str, object], int]] = {}
 
     def stop(self) -> None:
         self._stopping.set()
@@ -110,17 +83,17 @@ class Runner:
 
     def _note(self, name: str, progress: Progress, error: str) -> None:
         """For `kakera doctor`: one small file, replaced whole."""
-        fields = {**progress._asdict(), "error": error, "at_ms": clock.now_ms()}
-        known = self._seen.get(name)
-        self._seen[name] = fields
-        unchanged = known is not None and {**known, "at_ms": 0} == {**fields, "at_ms": 0}
-        if unchanged and fields["at_ms"] - known["at_ms"] < 10_000:
-            fields["at_ms"] = known["at_ms"]  # type: ignore[index]
+        now_ms = clock.now_ms()
+        fields: dict[str, object] = {**progress._asdict(), "error": error}
+        told, at_ms = self._told.get(name, ({}, 0))
+        if told == fields and now_ms - at_ms < limits.PROGRESS_INTERVAL_MS:
             return
+        self._told[name] = (fields, now_ms)
+        seen = {loop: {**said, "at_ms": when} for loop, (said, when) in self._told.items()}
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             aside = self._path.with_suffix(".new")
-            aside.write_text(json.dumps(self._seen))
+            aside.write_text(json.dumps(seen))
             os.replace(aside, self._path)
         except OSError as failed:
             log.warning("progress not written", reason=str(failed))

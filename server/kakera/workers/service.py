@@ -8,14 +8,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kakera.observe.log import get_logger
+from kakera.workers.context import Work
+from kakera.workers.healing import CensusLoop, HealLoop, ScrubLoop
 from kakera.workers.loop import Loop, Runner
+from kakera.workers.space import CleanLoop, CompactLoop, GcLoop
 
 log = get_logger("workers")
 
 
+def all_loops(work: Work) -> list[Loop]:
+    """Every loop there is, in the order `doctor` shows them."""
+    return [CensusLoop(work), HealLoop(work), ScrubLoop(work), CompactLoop(work), GcLoop(work), CleanLoop(work)]
+
+
 async def serve(loops: Sequence[Loop], progress: Path) -> int:
-    """Run until SIGTERM or SIGINT. A step under way is finished first: it may be repeated, but need not. Returns the
-    exit code."""
+    """Run until SIGTERM or SIGINT. A step under way is given a moment: it may be repeated, so it need not finish.
+    Returns the exit code."""
     runner = Runner(list(loops), progress)
     running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

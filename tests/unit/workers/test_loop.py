@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
-
-from kakera.base import clock
 from kakera.base.errors import ReadOnly
-from kakera.workers.loop import IDLE, Progress, Runner, Throttle, read_progress
+from kakera.workers.loop import IDLE, Progress, Runner, read_progress
 from kakera.workers.queue import HealQueue, Job
 
 
@@ -54,17 +51,6 @@ async def test_one_bad_loop_does_not_stop_another(tmp_path: Path) -> None:
     await asyncio.wait_for(runner.run(), 5)
     assert (good.taken, bad.taken) == (4, 1)
     assert "bug" in str(read_progress(tmp_path / "progress.json")["bad"]["error"])
-
-
-def test_throttle_keeps_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 50.0
-    monkeypatch.setattr(clock, "monotonic_s", lambda: now)
-    throttle = Throttle(1000)
-    assert throttle.charge(1000) == 0.0  # a second's worth is saved up
-    waits = [throttle.charge(500) for _ in range(4)]
-    assert waits == [0.5, 1.0, 1.5, 2.0]
-    now += 100
-    assert throttle.charge(1500) == 0.5  # not 100 seconds' worth
 
 
 def test_no_progress_file_is_no_progress(tmp_path: Path) -> None:

@@ -1,0 +1,200 @@
+"""Full redundancy: `census` finds what is short, `heal` makes it whole, `scrub` reads everything now and then (R2, R3,
+R8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kakera.base import clock, errors, limits
+from kakera.base.ids import new_id, segment_name
+from kakera.index.tables import BULK as BULK_ROWS
+from kakera.journal.commands import Clean, StatusReply
+from kakera.observe.log import get_logger
+from kakera.segments.census import SegmentCensus, Target, examine, list_segments
+from kakera.segments.drive import BULK, JOURNAL, Strand
+from kakera.segments.heal import heal_strand
+from kakera.segments.identity import Drives
+from kakera.segments.map import learn
+from kakera.segments.scrub import Cursor, scrub_step
+from kakera.workers.context import Work
+from kakera.workers.loop import IDLE, Progress
+from kakera.workers.queue import Job
+
+log = get_logger("workers")
+
+
+class Short(NamedTuple):
+    """A segment that lacks a strand, or the end of one, or has one that cannot be placed."""
+
+    kind: str
+    segment: int
+    reason: str
+
+
+def find_short(drives: Drives, journal: dict[int, int] | None = None) -> Iterator[Short]:
+    """The quick look: headers and lengths of all strands, no bodies. Blocking.
+
+    journal: segment -> bytes that count, of the chain; None: unknown, all journal segments on the drives are looked at.
+    """
+    for kind in (JOURNAL, BULK):
+        for segment, lengths in list_segments(drives, kind).items():
+            if kind == JOURNAL and journal is not None and segment not in journal:
+                continue
+            reason = _why_short(drives, kind, segment, lengths, journal)
+            if reason:
+                yield Short(kind, segment, reason)
+    if journal:
+        there = list_segments(drives, JOURNAL)
+        yield from (Short(JOURNAL, segment, "on no present drive") for segment in journal if segment not in there)
+
+
+def _why_short(drives: Drives, kind: str, segment: int, lengths: dict[int, int], journal: dict[int, int] | None) -> str:
+    layout = learn(drives, Strand(kind, segment))
+    if not layout.k:
+        return "no strand has a readable header"
+    absent = [index for index in range(layout.k + layout.m) if index not in layout.drives]
+    if absent:
+        return f"{len(absent)} of {layout.k + layout.m} strands are not there"
+    if layout.bad:
+        return "; ".join(f"drive {slot}: {why}" for slot, why in layout.bad.items())
+    need = (journal or {}).get(segment) if kind == JOURNAL else max(lengths.values())
+    if need is None:
+        return ""
+    short = [slot for slot in (drive.slot for drive in layout.drives.values()) if lengths.get(slot, 0) < need]
+    return f"drives {', '.join(map(str, short))} end before byte {need}" if short else ""
+
+
+class CensusLoop:
+    """Puts what is short into the heal queue."""
+
+    name = "census"
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self.interval_s = float(max(work.config.background.interval_s, limits.CENSUS_INTERVAL_S))
+
+    async def step(self) -> Progress:
+        work = self._work
+        status = await work.status()
+        await work.apart(work.drives.refresh)
+        ends = {info.segment: info.end for info in status.chain}
+        # The open segment grows under our eyes: only its strands count, not their ends.
+        ends[status.chain[-1].segment] = 0
+        found = await work.apart(lambda: list(find_short(work.drives, ends)))
+        for kind, segment, reason in found:
+            if kind == JOURNAL or work.rows().get(BULK_ROWS, (segment,)) is not None:
+                work.queue.add(kind, segment, reason)
+        return Progress(done=len(found), unit="segments short", left=len(work.queue.jobs()))
+
+
+class HealLoop:
+    """Takes the queue's jobs one by one. What cannot be healed now (no drive to spare, still written) is put off."""
+
+    name = "heal"
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self.interval_s = float(work.config.background.interval_s)
+        self._not_before: dict[tuple[str, int], float] = {}
+        self._drives_then: object = None
+
+    async def step(self) -> Progress:
+        work = self._work
+        work.drives.refresh_if_old()
+        if work.drives.present is not self._drives_then:
+            self._drives_then = work.drives.present
+            self._not_before.clear()
+        now_s = clock.monotonic_s()
+        jobs = work.queue.jobs()
+        due = [job for job in jobs if self._not_before.get(job[:2], 0.0) <= now_s]
+        if not due:
+            return Progress(left=len(jobs), unit="segments")
+        job = due[0]
+        try:
+            why = await self._heal(job, await work.status())
+        except (errors.ReadOnly, errors.Damaged, OSError) as error:
+            why = str(error)
+        if why:
+            self._not_before[job[:2]] = now_s + limits.HEAL_RETRY_S
+            log.warning("heal put off", kind=job.kind, segment=segment_name(job.segment), reason=why)
+        return Progress(more=len(due) > 1, done=int(not why), left=len(jobs) - int(not why), unit="segments", note=why)
+
+    async def _heal(self, job: Job, status: StatusReply) -> str:
+        """Why it is not done; "" when it is."""
+        work = self._work
+        if job.kind == JOURNAL and job.segment == status.chain[-1].segment:
+            if len(work.drives.present) <= len(learn_slots(work.drives, job)):
+                return "the open journal segment is on every drive there is"
+            await work.journal.submit(Clean(new_id(), "roll"))
+            return "the open journal segment is being sealed first"
+        target = work.target(status, job.kind, job.segment)
+        if target is None:
+            if job.kind == JOURNAL or work.rows().get(BULK_ROWS, (job.segment,)) is None:
+                work.queue.done(job)  # it counts no more: what is left of it will be dropped
+                return ""
+            return "still being written"
+        found = await work.apart(self._examine, target)
+        for index in found.to_heal():
+            strand = Strand(job.kind, job.segment)
+            healed = await work.apart(
+                lambda index=index, strand=strand: heal_strand(
+                    work.drives, strand, index, end=target.upto, throttle=work.throttle
+                )
+            )
+            log.info("healed", kind=job.kind, segment=segment_name(job.segment), strand=index, drive=healed.slot)
+        found = await work.apart(self._examine, target)
+        if not found.full:
+            return _what_is_left(found)
+        work.queue.done(job)
+        return ""
+
+    def _examine(self, target: Target) -> SegmentCensus:
+        return examine(target, self._work.drives, refers=None, throttle=self._work.throttle)
+
+
+def learn_slots(drives: Drives, job: Job) -> set[int]:
+    """The slots that hold a strand of the segment."""
+    return {drive.slot for drive in learn(drives, Strand(job.kind, job.segment)).drives.values()}
+
+
+def _what_is_left(found: SegmentCensus) -> str:
+    if found.lost:
+        return f"{len(found.lost)} records cannot be decoded from the present drives"
+    return f"strands {found.to_heal()} are still not whole"
+
+
+class ScrubLoop:
+    """One segment a step, at the throttle's pace; a pause after each round. The cursor survives restarts."""
+
+    name = "scrub"
+    interval_s = float(limits.SCRUB_INTERVAL_S)
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    async def step(self) -> Progress:
+        work = self._work
+        state = work.load("scrub.json", {"kind": JOURNAL, "after": -1, "next_round_ms": 0})
+        if clock.now_ms() < state["next_round_ms"]:
+            return IDLE
+        status = await work.status()
+        cursor = Cursor(state["kind"], state["after"])
+        targets = {
+            (kind, segment): work.target(status, kind, segment)
+            for kind in (JOURNAL, BULK)
+            for segment in await work.apart(list_segments, work.drives, kind)
+            if kind != cursor.kind or segment > cursor.after
+        }
+        step = await work.apart(
+            lambda: scrub_step(
+                work.drives,
+                cursor,
+                lambda kind, segment: targets.get((kind, segment)),
+                throttle=work.throttle,
+                on_damage=work.queue.report,
+            )
+        )
+        pause_ms = clock.now_ms() + int(limits.SCRUB_PAUSE_S * 1000) if step.round_done else 0
+        work.save("scrub.json", {"kind": step.cursor.kind, "after": step.cursor.after, "next_round_ms": pause_ms})
+        return Progress(more=not step.round_done, left=len(targets), unit="segments")

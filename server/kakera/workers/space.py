@@ -1,0 +1,195 @@
+"""Space (R7): `compact` moves what is live out of sparse bulk segments, `gc` drops what nothing refers to, `clean`
+keeps the journal short."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import msgspec
+
+from kakera.base import errors, limits
+from kakera.base.ids import new_id, segment_name
+from kakera.index.tables import BULK as BULK_ROWS
+from kakera.journal import codec
+from kakera.journal.commands import Body, Clean, Rewrite, StatusReply
+from kakera.journal.records import ObjectMeta
+from kakera.observe.log import get_logger
+from kakera.segments.census import list_segments, longest
+from kakera.segments.compact import Chunk, Usage, choose, drop, move
+from kakera.segments.drive import BULK, Strand
+from kakera.segments.map import learn
+from kakera.segments.meta import ChunkRef
+from kakera.segments.record import Type
+from kakera.segments.walk import walk
+from kakera.workers.context import Holder, Work, holder_of
+from kakera.workers.loop import IDLE, Progress
+
+log = get_logger("workers")
+
+
+class CompactLoop:
+    """Rewrites the emptiest quiet bulk segment below `live_ratio`: copy, make durable, Rewrite (accepted only if
+    nothing changed)."""
+
+    name = "compact"
+
+    def __init__(self, work: Work, *, live_ratio: float = limits.COMPACT_LIVE_RATIO) -> None:
+        self._work = work
+        self._live_ratio = live_ratio
+        self.waiting = 0  # sparse segments that are not quiet yet
+        self.interval_s = float(work.config.background.interval_s)
+
+    async def step(self) -> Progress:
+        work = self._work
+        await work.status()
+        sizes = await work.apart(list_segments, work.drives, BULK)
+        work.quiet.keep_only(sizes)
+        usages = []
+        for segment, lengths in sizes.items():
+            row = work.rows().get(BULK_ROWS, (segment,))
+            if row is not None:
+                live_bytes = row.live_bytes + limits.STRAND_HEADER_ALLOWANCE_BYTES
+                usages.append(Usage(segment, max(lengths.values()), live_bytes))
+        sparse = choose(usages, live_ratio=self._live_ratio, most=len(usages))
+        chosen = [segment for segment in sparse if work.quiet.check(segment)]
+        self.waiting = len(sparse) - len(chosen)
+        if not chosen:
+            return IDLE
+        moved = await self._empty(chosen[0])
+        return Progress(more=len(chosen) > 1 and moved > 0, done=moved, unit="bodies", left=len(chosen) - 1)
+
+    async def _empty(self, segment: int) -> int:
+        """Move every live chunk out of the segment; how many bodies were moved."""
+        moved = 0
+        for body_id in await self._work.apart(self._bodies, segment):
+            moved += await self._move(segment, body_id)
+        log.info("compacted", segment=segment_name(segment), bodies=moved)
+        return moved
+
+    def _bodies(self, segment: int) -> list[bytes]:
+        """The ids of all bodies with DATA here, dead or alive. Blocking."""
+        drives = self._work.drives
+        upto = longest(drives, BULK, segment)
+        found: dict[bytes, None] = {}
+        for record in walk(learn(drives, Strand(BULK, segment)), upto, self._work.throttle):
+            if record.header.type == Type.DATA:
+                found[record.header.command_id] = None
+        return list(found)
+
+    async def _move(self, segment: int, body_id: bytes) -> bool:
+        work = self._work
+        holder = await holder_of(work, body_id)
+        if holder is None:
+            return False
+        chunks = [Chunk(body_id, at, ref) for at, ref in enumerate(holder.meta.chunks) if ref.segment == segment]
+        if not chunks:
+            return False
+        try:
+            places: dict[ChunkRef, ChunkRef] = {}
+            for start in range(0, len(chunks), limits.COMPACT_CHUNKS_AT_ONCE):
+                group = chunks[start : start + limits.COMPACT_CHUNKS_AT_ONCE]
+                await work.apart(work.throttle.take, 2 * sum(chunk.ref.size for chunk in group))
+                places |= dict(await move(work.reader, work.bulk, group))
+            meta = moved_meta(holder, places)
+            await work.journal.submit(Rewrite(new_id(), holder.type, codec.encode(meta), Body(), holder.location))
+        except errors.OperationAborted:
+            return False  # deleted, overwritten or moved meanwhile: what was copied is an orphan now
+        finally:
+            work.bulk.release(body_id)
+        return True
+
+
+def moved_meta(holder: Holder, places: dict[ChunkRef, ChunkRef]) -> Any:
+    """The same record with its chunks' new places; identity and order unchanged (R7). Pure."""
+    chunks = [places.get(ref, ref) for ref in holder.meta.chunks]
+    if isinstance(holder.meta, ObjectMeta):
+        return msgspec.structs.replace(holder.meta, chunks=chunks, order=holder.order)
+    return msgspec.structs.replace(holder.meta, chunks=chunks)
+
+
+class GcLoop:
+    """Drops bulk segments that no row refers to, once no upload and no stream of any process can still need them."""
+
+    name = "gc"
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self.interval_s = float(work.config.background.interval_s)
+        self.waiting = 0  # segments nothing refers to that are not quiet yet
+
+    async def step(self) -> Progress:
+        work = self._work
+        await work.status()
+        dropped = self.waiting = 0
+        for segment in await work.apart(list_segments, work.drives, BULK):
+            if work.rows().get(BULK_ROWS, (segment,)) is not None:
+                continue
+            if not work.quiet.check(segment):
+                self.waiting += 1
+            elif await drop(work.drives, work.pins, segment, lambda segment=segment: self._forget(segment)):  # type: ignore[misc]
+                dropped += 1
+                log.info("bulk segment dropped", segment=segment_name(segment))
+        return Progress(done=dropped, left=self.waiting, unit="segments")
+
+    async def _forget(self, segment: int) -> bool:
+        """The committer agrees and refuses every later command that names it."""
+        with contextlib.suppress(errors.OperationAborted):
+            await self._work.journal.submit(Clean(new_id(), "drop_bulk", segment))
+            return True
+        return False
+
+
+class CleanLoop:
+    """Keeps the journal within twice what is live in it, strictly oldest first.
+
+    A *round* moves what is live out of every segment that was there when it began; what the journal then takes is what
+    is live. The next round begins when it has doubled (and is worth it), or when a drive runs out of space: each live
+    byte is moved at most about once for each byte appended.
+    """
+
+    name = "clean"
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self.interval_s = float(work.config.background.interval_s)
+
+    async def step(self) -> Progress:
+        work = self._work
+        status = await work.status()
+        state = work.load("clean.json", {"until": 0, "live_bytes": 0})
+        if not state["until"]:
+            if not (self.due(status, state["live_bytes"]) or await work.apart(self._pressed)):
+                return IDLE
+            state["until"] = status.chain[-1].segment
+            work.save("clean.json", state)
+        oldest = status.chain[0].segment
+        if oldest >= state["until"] or len(status.chain) < 2:
+            work.save("clean.json", {"until": 0, "live_bytes": sum(info.end for info in status.chain)})
+            return Progress(done=1, unit="rounds")
+        more = await self._move(status)
+        left = sum(info.segment < state["until"] for info in status.chain)
+        return Progress(more=more, left=left, unit="segments")
+
+    def due(self, status: StatusReply, live_bytes: int) -> bool:
+        """Has the journal doubled since the last round?"""
+        total = sum(info.end for info in status.chain)
+        floor = limits.CLEAN_KEEP_SEGMENTS * self._work.config.journal.segment_bytes
+        return len(status.chain) > 1 and total > max(floor, 2 * live_bytes)
+
+    def _pressed(self) -> bool:
+        reserve = self._work.config.space.reserve_bytes
+        for drive in self._work.drives.present.values():
+            with contextlib.suppress(OSError):
+                if drive.space().free_bytes < 2 * reserve:
+                    return True
+        return False
+
+    async def _move(self, status: StatusReply) -> bool:
+        """Steps of the oldest segment; True when it is gone and the next may follow at once."""
+        work = self._work
+        while (await work.journal.submit(Clean(new_id(), "clean"))).value:
+            await work.apart(work.throttle.take, limits.CLEAN_STEP_BYTES)
+        await work.journal.submit(Clean(new_id(), "finish"))
+        now = await work.status()
+        return now.chain[0].segment != status.chain[0].segment
