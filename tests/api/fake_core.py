@@ -484,8 +484,11 @@ class FakeListing:
             lines += [listed(version, latest=at == 0) for at, version in enumerate(held[key])]
         if version_marker is not None:
             at = bisect.bisect_left([line.key for line in lines], key_marker)
+            gone = at
             while at < len(lines) and lines[at].key == key_marker and lines[at].version != version_marker:
                 at += 1
+            if at == len(lines) or lines[at].key != key_marker:
+                at = gone - 1  # the marker is no longer there: everything from its key on
             return self._page(lines[at + 1 :], prefix, delimiter, lambda line: True, b"", limit, versions=True)
         return self._page(
             lines, prefix, delimiter, lambda line: line.key > key_marker, key_marker, limit, versions=True

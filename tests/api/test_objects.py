@@ -299,7 +299,7 @@ def test_response_headers_of_the_query(s3: Any, world: World) -> None:
         "bla",
     ]
     assert world.raw("GET", "/bucket/k?response-expires=123").headers["expires"] == "123"
-    broken = world.raw("GET", "/bucket/k?response-content-type=a%0d%0ax-evil%3A1")
+    broken = world.raw("GET", "/bucket/k?response-content-type=a%0D%0Ax-evil%3A1")
     assert broken.status == 400
 
 

@@ -12,6 +12,7 @@ from kakera.dialects.s3.auth import Identity
 from kakera.dialects.s3.body import VerifiedBody, plan_body, read_document
 from kakera.dialects.s3.core_api import Core, Services, Store
 from kakera.dialects.s3.errors import Rejected
+from kakera.dialects.s3.refusals import BodyError
 
 
 @lru_cache(maxsize=limits.PARSED_CREDENTIALS_CACHED)
@@ -65,12 +66,13 @@ class Call:
             raise errors.Denied()
         return self.account
 
-    def body(self, *, default_algorithm: str | None = None) -> VerifiedBody:
+    async def body(self, *, default_algorithm: str | None = None) -> VerifiedBody:
         """The request's body as the core reads it. Raises BodyError for what its head already shows to be wrong."""
-        plan = plan_body(
-            self.request, self.identity, max_bytes=limits.MAX_PUT_BYTES, default_algorithm=default_algorithm
-        )
-        return VerifiedBody(self.request.body, plan)
+        request = self.request
+        if "content-length" not in request.headers and "x-amz-decoded-content-length" not in request.headers:
+            request = await _measured(request)
+        plan = plan_body(request, self.identity, max_bytes=limits.MAX_PUT_BYTES, default_algorithm=default_algorithm)
+        return VerifiedBody(request.body, plan)
 
     async def document(self) -> bytes:
         """The XML in the body, verified; b"" when there is no body. Raises BodyError."""
@@ -78,6 +80,44 @@ class Call:
         if "content-length" not in headers and "transfer-encoding" not in headers:
             return b""
         return await read_document(self.request, self.identity)
+
+
+class _Held:
+    """A body that was read already, in the pieces it came in."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = iter(pieces)
+
+    async def read(self) -> bytes:
+        return next(self._pieces, b"")
+
+
+async def _measured(request: Request) -> Request:
+    """A body in chunked transfer tells no length beforehand. S3 refuses it; small ones are read to find out, as its
+    relatives do. Raises BodyError (MissingContentLength) beyond limits.MAX_UNDECLARED_BYTES or when there is no
+    chunked transfer either."""
+    if "chunked" not in request.headers.get("transfer-encoding", ""):
+        raise BodyError("MissingContentLength")
+    pieces = []
+    size = 0
+    while piece := await request.body.read():
+        size += len(piece)
+        if size > limits.MAX_UNDECLARED_BYTES:
+            raise BodyError("MissingContentLength")
+        pieces.append(piece)
+    return Request(
+        request.method,
+        request.raw_path,
+        request.raw_query,
+        {**request.headers, "content-length": str(size)},
+        _Held(pieces),
+        host=request.host,
+        secure=request.secure,
+        remote=request.remote,
+        request_id=request.request_id,
+    )
 
 
 # --- headers that would change what a request means -------------------------------------------------------------------

@@ -47,8 +47,9 @@ def _frame(asked: Asked, *, truncated: bool, limit_name: str = "MaxKeys", plain_
     delimiter = f"<Delimiter>{text(asked.delimiter, url=asked.url)}</Delimiter>" if asked.delimiter else ""
     encoding = "<EncodingType>url</EncodingType>" if asked.url else ""
     flag = "true" if truncated else "false"
+    prefix = text(asked.prefix, url=asked.url and not plain_prefix)
     return (
-        f"<Prefix>{text(asked.prefix, url=asked.url and not plain_prefix)}</Prefix>{delimiter}<{limit_name}>{asked.limit}</{limit_name}>"
+        f"<Prefix>{prefix}</Prefix>{delimiter}<{limit_name}>{asked.limit}</{limit_name}>"
         f"{encoding}<IsTruncated>{flag}</IsTruncated>"
     )
 
@@ -66,7 +67,7 @@ def contents(entries: Sequence[Listed], owners: Mapping[str, str], *, url: bool)
     if not entries:
         return ""
     keys = texts([entry.key for entry in entries], url=url)
-    pieces = []
+    pieces: list[str] = []
     add = pieces.append
     show_owner = bool(owners)
     for key, entry in zip(keys, entries, strict=True):
@@ -80,8 +81,8 @@ def contents(entries: Sequence[Listed], owners: Mapping[str, str], *, url: bool)
 
 
 def objects_v1(page: ListPage, asked: Asked, marker: bytes, names: Names) -> bytes:
-    """ListBucketResult of ListObjects. NextMarker stands only where S3 has it: with a delimiter. The echoed prefix is not
-    url-encoded: SDKs do not decode it in this one document."""
+    """ListBucketResult of ListObjects. NextMarker stands only where S3 has it: with a delimiter. The echoed prefix is
+    not url-encoded: SDKs do not decode it in this one document."""
     url = asked.url
     next_marker = ""
     if page.truncated and asked.delimiter and page.next_key is not None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import zip_longest
 from urllib.parse import quote
 
 from kakera.base import errors, limits
 from kakera.core.copying import Source, Target
-from kakera.core.values import BucketInfo, Checksum, Combined, PartInfo, Stored, UploadInfo, UploadPage
+from kakera.core.values import BucketInfo, Checksum, Combined, CompletePart, PartInfo, Stored, UploadInfo, UploadPage
 from kakera.dialects.http import Response
 from kakera.dialects.s3 import checksums, listing_xml, parse, render, xml_in
 from kakera.dialects.s3.call import Call
 from kakera.dialects.s3.errors import Rejected
 from kakera.dialects.s3.list_ops import asked_of
 from kakera.dialects.s3.object_write import source_error
-from kakera.dialects.s3.xml_out import document, escape
+from kakera.dialects.s3.xml_out import document, escape, iso
 from kakera.index.tables import PartRow
 
 
@@ -51,7 +52,7 @@ async def upload_part(call: Call) -> Response:
     bucket = call.open_bucket()
     number = parse.part_number(call.request.query.get("partNumber"))
     upload = await call.core.multipart.get(call.store, bucket, call.key, _upload_id(call))
-    body = call.body(default_algorithm=upload.checksum_algorithm or None)
+    body = await call.body(default_algorithm=upload.checksum_algorithm or None)
     part = await call.core.multipart.put_part(call.store, bucket, call.key, upload.upload_id, number, body)
     answer = [("etag", f'"{part.etag}"')]
     if part.checksum is not None:
@@ -85,7 +86,7 @@ async def upload_part_copy(call: Call) -> Response:
 def _copied_part(part: PartInfo) -> bytes:
     checksum = part.checksum
     inner = "" if checksum is None else f"<Checksum{checksum.algorithm}>{checksum.value}</Checksum{checksum.algorithm}>"
-    modified = listing_xml.iso(part.mtime_ms)
+    modified = iso(part.mtime_ms)
     return document(
         "CopyPartResult", f"<LastModified>{modified}</LastModified><ETag>&quot;{part.etag}&quot;</ETag>{inner}"
     )
@@ -150,7 +151,7 @@ async def complete_multipart_upload(call: Call) -> Response:
     """Reads no body but the list of parts. Repeated, it answers as the first time (R16)."""
     headers = call.request.headers
     bucket = call.open_bucket()
-    wanted = xml_in.complete_multipart_upload(await call.document())
+    wanted = _last_of_each(xml_in.complete_multipart_upload(await call.document()))
     upload_id = _upload_id(call)
     claimed = parse.whole_checksum(headers)
     condition = parse.write_condition(headers)
@@ -165,6 +166,15 @@ async def complete_multipart_upload(call: Call) -> Response:
     stored = await multipart.complete(call.store, bucket, call.key, upload_id, chosen, combined, condition=condition)
     checksum = stored.checksum if chosen else await _remembered_checksum(call, bucket, stored)
     return _completed(call, stored, checksum)
+
+
+def _last_of_each(parts: list[CompletePart]) -> list[CompletePart]:
+    """A part that was sent twice and is named twice in a row counts as it was named last."""
+    return [
+        part
+        for part, following in zip_longest(parts, parts[1:])
+        if following is None or following.part_number != part.part_number
+    ]
 
 
 def _completed(call: Call, stored: Stored, checksum: Checksum | None) -> Response:

@@ -12,7 +12,7 @@ from kakera.dialects.http import Response
 from kakera.dialects.s3 import listing_xml, parse, render
 from kakera.dialects.s3.call import Call
 from kakera.dialects.s3.errors import Rejected
-from kakera.dialects.s3.xml_out import document
+from kakera.dialects.s3.xml_out import document, http_date
 
 _NO_QUERY: dict[str, str] = {}
 
@@ -220,7 +220,7 @@ async def get_object_attributes(call: Call) -> Response:
         info = await call.core.objects.head(call.store, bucket, call.key, version=version)
     _check_attributes_condition(call, info)
     page = listing_xml.PartsAsked(after, limit, found, truncated)
-    answer = [("last-modified", render.http_date(info.mtime_ms // 1000)), *render.XML]
+    answer = [("last-modified", http_date(info.mtime_ms // 1000)), *render.XML]
     if info.versioned:
         answer.append(("x-amz-version-id", info.version.hex() or "null"))
     return Response(200, answer, _attributes(info, wanted, page))

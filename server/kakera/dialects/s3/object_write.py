@@ -18,8 +18,9 @@ async def put_object(call: Call) -> Response:
     headers = call.request.headers
     bucket = call.open_bucket()
     new = parse.new_object(call.key, headers)
+    body = await call.body()
     stored = await call.core.objects.put(
-        call.store, bucket, call.account, new, call.body(), condition=parse.write_condition(headers)
+        call.store, bucket, call.account, new, body, condition=parse.write_condition(headers)
     )
     return Response(200, render.stored_headers(stored))
 

@@ -1,8 +1,8 @@
 """Headers and query of S3 requests to neutral values. Pure; nothing here waits, reads a clock or touches the store.
 
 Header values are the latin-1 text of dialects.http; keys and versions come out as bytes. Malformed input raises
-`Rejected` (InvalidArgument with the name and the value, as S3 words it), or is ignored where HTTP says so (ranges, dates
-of conditionals).
+`Rejected` (InvalidArgument with the name and the value, as S3 words it), or is ignored where HTTP says so (ranges,
+dates of conditionals).
 
 Sources: Amazon S3 API Reference (GetObject, CopyObject, UploadPartCopy, object tagging), RFC 9110 sections 13 and 14.
 """
