@@ -186,7 +186,7 @@ class HttpServices:
         self.ledger.start()
         await self.journal.open()
         self._use_fresh_index()
-        self._watcher = asyncio.create_task(self._watch_index())
+        self._watcher = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
         if self._watcher is not None:
@@ -209,10 +209,18 @@ class HttpServices:
         await self.readiness.ask()
         return await asyncio.to_thread(exposition, gauges(self.readiness.last))
 
-    async def _watch_index(self) -> None:
+    async def _watch(self) -> None:
+        """What a worker looks after beside its requests: an index that appears or is made anew, a bulk segment left
+        open."""
+        accepted, since_s = 0, clock.monotonic_s()
         while True:
             await asyncio.sleep(limits.INDEX_WATCH_S)
             self._use_fresh_index()
+            bulk = self.store.bulk
+            if bulk.accepted_bytes != accepted:
+                accepted, since_s = bulk.accepted_bytes, clock.monotonic_s()
+            elif clock.monotonic_s() - since_s > limits.BULK_IDLE_S:
+                bulk.seal()
 
     def _use_fresh_index(self) -> None:
         index = self._index.fresh()

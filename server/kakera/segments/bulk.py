@@ -241,6 +241,11 @@ class BulkWriter:
             segment.bodies.discard(body_id)
             self._retire(segment)
 
+    def seal(self) -> None:
+        """The open segment takes no new chunk: once its bodies are released it can be healed, compacted and dropped."""
+        if self._open is not None:
+            self._seal(self._open)
+
     def close(self) -> None:
         """Seal what is open; threads end when their jobs do."""
         for segment in list(self._segments.values()):

@@ -22,6 +22,7 @@ from kakera.workers.loop import IDLE, Progress
 from kakera.workers.queue import Job
 
 log = get_logger("workers")
+SEALING = "the open journal segment is being sealed first"
 
 
 class Short(NamedTuple):
@@ -116,7 +117,7 @@ class HealLoop:
         except (errors.ReadOnly, errors.Damaged, OSError) as error:
             why = str(error)
         if why:
-            self._not_before[job[:2]] = now_s + limits.HEAL_RETRY_S
+            self._not_before[job[:2]] = now_s + (limits.HEAL_SEALING_S if why == SEALING else limits.HEAL_RETRY_S)
             log.warning("heal put off", kind=job.kind, segment=segment_name(job.segment), reason=why)
         return Progress(more=len(due) > 1, done=int(not why), left=len(jobs) - int(not why), unit="segments", note=why)
 
@@ -127,7 +128,7 @@ class HealLoop:
             if len(work.drives.present) <= len(learn_slots(work.drives, job)):
                 return "the open journal segment is on every drive there is"
             await work.journal.submit(Clean(new_id(), "roll"))
-            return "the open journal segment is being sealed first"
+            return SEALING
         target = work.target(status, job.kind, job.segment)
         if target is None:
             if job.kind == JOURNAL or work.rows().get(BULK_ROWS, (job.segment,)) is None:

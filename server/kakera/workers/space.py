@@ -52,12 +52,26 @@ class CompactLoop:
                 live_bytes = row.live_bytes + limits.STRAND_HEADER_ALLOWANCE_BYTES
                 usages.append(Usage(segment, max(lengths.values()), live_bytes))
         sparse = choose(usages, live_ratio=self._live_ratio, most=len(usages))
+        sparse += [segment for segment in self._small(usages) if segment not in sparse]
         chosen = [segment for segment in sparse if work.quiet.check(segment)]
         self.waiting = len(sparse) - len(chosen)
         if not chosen:
             return IDLE
-        moved = await self._empty(chosen[0])
+        try:
+            moved = await self._empty(chosen[0])
+        finally:
+            if len(chosen) == 1:
+                work.bulk.seal()  # nothing follows: what was copied must not wait for more to be healable itself
         return Progress(more=len(chosen) > 1 and moved > 0, done=moved, unit="bodies", left=len(chosen) - 1)
+
+    def _small(self, usages: list[Usage]) -> list[int]:
+        """Segments sealed early because their writer was idle or ended: many of them are worth being made into few."""
+        small = [
+            u.segment
+            for u in usages
+            if u.size_bytes * limits.COMPACT_SMALL_SHARE < self._work.config.bulk.segment_bytes
+        ]
+        return small if len(small) >= limits.COMPACT_SMALL_SEGMENTS else []
 
     async def _empty(self, segment: int) -> int:
         """Move every live chunk out of the segment; how many bodies were moved."""
