@@ -1,50 +1,65 @@
-"""Which operation a request asks for. The common ones are told by method alone; the rest by the table in core.operations."""
+"""Which operation a request asks for: the table in core.operations, with a short way for requests without a query."""
 
 from __future__ import annotations
 
+from kakera.core import operations
 from kakera.dialects.http import Request
 from kakera.dialects.s3.errors import Rejected
 
-_SUB = {
-    ("GET", "bucket"): [("location", "GetBucketLocation"), ("versioning", "GetBucketVersioning"), ("versions", "ListObjectVersions"), ("uploads", "ListMultipartUploads")],
-    ("PUT", "bucket"): [("versioning", "PutBucketVersioning")],
-    ("POST", "bucket"): [("delete", "DeleteObjects")],
-    ("GET", "object"): [("attributes", "GetObjectAttributes"), ("tagging", "GetObjectTagging"), ("uploadId", "ListParts")],
-    ("PUT", "object"): [("tagging", "PutObjectTagging"), ("uploadId", "UploadPart")],
-    ("POST", "object"): [("uploads", "CreateMultipartUpload"), ("uploadId", "CompleteMultipartUpload")],
-    ("DELETE", "object"): [("tagging", "DeleteObjectTagging"), ("uploadId", "AbortMultipartUpload")],
-}
-_UNBUILT = "acl cors policy lifecycle encryption tagging website logging notification replication object-lock retention legal-hold torrent restore select publicAccessBlock policyStatus ownershipControls requestPayment accelerate analytics inventory metrics intelligent-tiering renameObject".split()
+COPY_SOURCE = "x-amz-copy-source"
+# (method, is a bucket named, is a key named) -> name, for requests without a query that carry no header of meaning
 _PLAIN = {
-    ("GET", "service"): "ListBuckets", ("GET", "bucket"): "ListObjects", ("HEAD", "bucket"): "HeadBucket", ("PUT", "bucket"): "CreateBucket", ("DELETE", "bucket"): "DeleteBucket",
-    ("GET", "object"): "GetObject", ("HEAD", "object"): "HeadObject", ("PUT", "object"): "PutObject", ("DELETE", "object"): "DeleteObject", ("POST", "bucket"): "PostObject",
+    ("GET", True, True): "GetObject",
+    ("HEAD", True, True): "HeadObject",
+    ("PUT", True, True): "PutObject",
+    ("DELETE", True, True): "DeleteObject",
 }
+_LEVELS: dict[tuple[bool, bool], operations.Level] = {
+    (False, False): operations.SERVICE,
+    (True, False): operations.BUCKET,
+    (True, True): operations.OBJECT,
+}
+_HEADERS_OF_MEANING = frozenset(
+    name
+    for row in operations.ALL.operations
+    if row.vendor == "s3" and row.level == operations.OBJECT
+    for name in row.headers
+)
 
 
 def name_of(request: Request, bucket: str, key: bytes) -> str:
+    """The name in core.operations. Raises Rejected: NotImplemented for what has no name yet, MethodNotAllowed for a
+    method that the place does not answer to."""
     method = request.method
-    scope = "object" if key else "bucket" if bucket else "service"
-    if request.raw_query:
-        query = request.query
-        for sub, name in _SUB.get((method, scope), []):
-            if sub in query:
-                if name == "UploadPart" and "x-amz-copy-source" in request.headers:
-                    return "UploadPartCopy"
-                return name
-        for sub in _UNBUILT:
-            if sub in query:
-                return f"{method} {sub}"
-        if scope == "bucket" and method == "GET" and query.get("list-type") == "2":
-            return "ListObjectsV2"
-    if method == "PUT" and scope == "object" and "x-amz-copy-source" in request.headers:
-        return "CopyObject"
+    place = (bool(bucket), bool(key))
+    if not request.raw_query:
+        plain = _PLAIN.get((method, *place))
+        if plain is not None and _HEADERS_OF_MEANING.isdisjoint(request.headers):
+            return plain
     if method == "OPTIONS":
-        raise Rejected("AccessForbidden") if "origin" in request.headers else Rejected("BadRequest")
-    name = _PLAIN.get((method, scope))
-    if name is None:
-        raise Rejected("MethodNotAllowed", Method=method, ResourceType=scope.upper())
-    return name
+        raise _preflight(request)
+    level = _LEVELS[place]
+    found = operations.match("s3", method, level, request.query, request.headers)
+    if found is not None:
+        return found.name
+    if operations.subresources("s3", request.query):
+        raise not_built(f"{method} {'&'.join(operations.subresources('s3', request.query))}")
+    if "partNumber" in request.query:
+        # The PUT of a part that lost its upload: never the PUT of an object
+        wording = "This operation does not accept a part number without an upload id."
+        raise Rejected("InvalidArgument", wording, ArgumentName="uploadId", ArgumentValue="")
+    raise Rejected("MethodNotAllowed", Method=method, ResourceType=level.upper())
+
+
+def _preflight(request: Request) -> Rejected:
+    """No bucket has CORS rules yet: every preflight is refused as S3 refuses it without any."""
+    return Rejected("AccessForbidden") if "origin" in request.headers else Rejected("BadRequest")
 
 
 def not_built(name: str) -> Rejected:
-    return Rejected("NotImplemented", "A header or query you provided implies functionality that is not implemented", Operation=name)
+    """NotImplemented for an operation of the table that has no handler."""
+    return Rejected(
+        "NotImplemented",
+        "A header or query you provided implies functionality that is not implemented",
+        Operation=name,
+    )
