@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import botocore.auth
@@ -11,6 +12,7 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from kakera.dialects.s3 import sigv4
 from kakera.dialects.s3.auth import AuthError, PayloadMode
 from tests.unit.dialects.wire import EMPTY, KEY, KEYS, NOW_S, STAMP, Key, identify, request, sign
 
@@ -124,11 +126,15 @@ def test_date_instead_of_x_amz_date():
     assert code(by_date("yesterday")) == "AccessDenied"
 
 
-def by_date(date: str):
-    from kakera.dialects.s3 import sigv4
+def test_the_date_that_counts_must_be_signed():
+    """Else an old request is made young by another Date; only the day is part of the scope."""
+    asked = by_date("Mon, 23 Nov 2026 12:00:00 GMT", ["host", "x-amz-content-sha256"])
+    assert refusal(asked).extra == {"HeadersNotSigned": "date"}
 
+
+def by_date(date: str, names: Sequence[str] = ("date", "host", "x-amz-content-sha256")):
+    """A GET that has no x-amz-date."""
     headers = {"date": date, "host": "h", "x-amz-content-sha256": EMPTY}
-    names = sorted(headers)
     scope = "20261123/us-east-1/s3/aws4_request"
     lines = sigv4.canonical_headers(headers, names)
     signed = ";".join(names)

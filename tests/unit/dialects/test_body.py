@@ -401,12 +401,17 @@ async def test_framed_bodies_cut_short(data, signed, trailer):
         assert (await refused(asked, identity)).code in ("IncompleteBody", "MalformedTrailerError")
 
 
-@pytest.mark.parametrize("step", [1, 86, 4000, 1 << 20])
-async def test_the_closing_signature_is_verified_however_the_wire_is_cut(step):
-    asked, identity = framed(SMALL, signed=True, trailer=None, alter=_closing)
+@pytest.mark.parametrize("data", [SMALL, LARGE[: 65536 * 3]])
+@pytest.mark.parametrize("alter", [None, _closing])
+async def test_the_closing_signature_is_verified_however_the_wire_is_cut(data, alter):
+    asked, identity = framed(data, signed=True, trailer=None, alter=alter)
     wire = b"".join([piece async for piece in _drain(asked.body)])
-    asked.body = Pieces(cut(wire, [step] * (len(wire) // step)))
-    assert (await refused(asked, identity)).code == "SignatureDoesNotMatch"
+    for sizes in ([1] * 100 + [4000] * 60, [len(wire) - 90], [len(wire) - 84], [len(wire) - 86, 1, 1, 1], []):
+        asked.body = Pieces(cut(wire, sizes))
+        if alter is None:
+            assert b"".join((await receive(asked, identity))[0]) == data
+        else:
+            assert (await refused(asked, identity)).code == "SignatureDoesNotMatch"
 
 
 async def _drain(source):

@@ -306,6 +306,15 @@ def test_documents_are_bounded(parser):
     assert code(parser, b"<a>" + b" " * limits.MAX_XML_BYTES + b"</a>") == "MaxMessageLengthExceeded"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "cp037"])
+def test_only_utf_8(encoding):
+    """In another encoding, "<!DOCTYPE" would not look like itself."""
+    text = "<Tagging><TagSet/></Tagging>"
+    assert xml_in.tagging(text.encode()) == []
+    assert code(xml_in.tagging, text.encode(encoding)) == "MalformedXML"
+    assert code(xml_in.tagging, f'<?xml version="1.0" encoding="{encoding}"?>{text}'.encode(encoding)) == "MalformedXML"
+
+
 def test_comments_and_instructions_are_no_elements():
     data = b"<?pi x?><Tagging><!-- a --><TagSet><?pi y?><!-- <Tag> --></TagSet></Tagging>"
     assert xml_in.tagging(data) == []
