@@ -1,10 +1,11 @@
-"""Breadth-first search of everything a model can do: the shortest path to a broken promise, or none within the bounds."""
+"""Breadth-first search of everything a model can do: the shortest path to a broken promise, or none within bounds."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 Step = tuple[str, Any]  # what happened, and the state after it
@@ -14,7 +15,7 @@ STATE_LIMIT = 4_000_000  # a configuration that needs more is reported as cut sh
 
 @dataclass(frozen=True)
 class Model:
-    """A protocol as a transition system. States are immutable and hashable; `canon` maps symmetric ones to one of them."""
+    """A protocol as a transition system. States are immutable and hashable; `canon` makes symmetric ones the same."""
 
     name: str
     initial: Callable[[Any], Hashable]
@@ -24,13 +25,20 @@ class Model:
     draw: Callable[[Any], str]
 
 
+class Line(NamedTuple):
+    """One step of a counterexample."""
+
+    label: str
+    drawing: str
+
+
 class Outcome(NamedTuple):
     """What one exploration found. `broken`: the promise that does not hold, or None; `trace`: how it came to that."""
 
     states: int
     steps: int
     broken: str | None
-    trace: tuple[str, ...]
+    trace: tuple[Line, ...]
     cut_short: bool = False
 
 
@@ -63,22 +71,20 @@ def _path(parent: dict[Any, Any], last: Any) -> list[Any]:
     return path[::-1]
 
 
-def _trace(model: Model, cfg: Any, parent: dict[Any, Any], last: Any) -> Iterator[str]:
+def _trace(model: Model, cfg: Any, parent: dict[Any, Any], last: Any) -> Iterator[Line]:
     """Labels are not kept while searching (memory): they are found again along the path."""
     path = _path(parent, last)
-    for before, after in zip(path, path[1:], strict=False):
+    for before, after in pairwise(path):
         label = next(text for text, raw in model.successors(cfg, before) if model.canon(raw) == after)
-        yield f"{label:<72} {model.draw(after)}"
+        yield Line(label, model.draw(after))
 
 
-def follow(model: Model, cfg: Any, labels: list[str]) -> str | None:
+def follow(model: Model, cfg: Any, labels: Sequence[str]) -> str | None:
     """Walk a known path by its labels: the promise broken at its end, or None (also when the path cannot be walked)."""
     here = {model.canon(model.initial(cfg))}
     broken: str | None = None
     for label in labels:
-        after = {
-            model.canon(raw) for state in here for text, raw in model.successors(cfg, state) if text == label
-        }
+        after = {model.canon(raw) for state in here for text, raw in model.successors(cfg, state) if text == label}
         found = sorted(b for b in (model.problem(cfg, state) for state in after) if b)
         broken, here = (found[0] if found else None), {s for s in after if model.problem(cfg, s) is None}
         if broken or not here:

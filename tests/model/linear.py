@@ -1,7 +1,8 @@
 """The judge of what clients see: every linearization that is still possible, after each reply and each read.
 
-A store is `None` or a value per register; a configuration is (store, the replies already fixed by a linearization). A read at
-an instant keeps the configurations that could show it; when none is left, no order of the commands explains what was seen.
+A store is `None` or a value per register; a configuration is (store, the replies already fixed by a linearization).
+A read at an instant keeps the configurations that could show it; when none is left, no order of the commands explains
+what was seen.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ UNSEEN = "unseen"  # in a read: this register was not looked at
 
 
 class Call(NamedTuple):
-    """A command a client has sent: its kind, its number (a PUT writes its own number), and what it expects to be there."""
+    """A command a client has sent: its kind, its number (a PUT writes that), and what it expects to be there."""
 
     kind: str
     op: int
@@ -42,7 +43,7 @@ class Judge:
         self.known: dict[Hashable, Monitor | None] = {}
 
     def seen(self, monitor: Monitor, store: Store | None, reply: tuple[int, str] | None = None) -> Monitor | None:
-        """A read of `store` (None: no read; UNSEEN: a register not looked at), after `reply` has arrived. None: impossible."""
+        """A read of `store` (None: no read; UNSEEN: a register not looked at) after `reply`. None: impossible."""
         question = (monitor, store, reply)
         if question not in self.known:
             self.known[question] = self._answer(monitor, store, reply)

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.model.bulk.state import (
-    DROPPED, NO_STRAND, Cfg, Collector, State, pins, readable, send, shown, spend, strand, with_strand,
+    DROPPED,
+    NO_STRAND,
+    Cfg,
+    Collector,
+    State,
+    pins,
+    readable,
+    send,
+    shown,
+    spend,
+    strand,
+    with_strand,
 )  # fmt: skip
 from tests.model.bulk.uploads import append, enough, open_segment, syncs
 from tests.model.explore import Step
@@ -71,7 +82,10 @@ def settle_copy(cfg: Cfg, s: State) -> Iterator[Step]:
             yield f"collector: {what}; gives up", t._replace(collector=Collector())
         elif s.com:
             command = ("MOV", col.row[0], locs, col.row)
-            yield f"collector: {what}; asks for MOVED", send(t, command)._replace(collector=col._replace(phase="moving"))
+            yield (
+                f"collector: {what}; asks for MOVED",
+                send(t, command)._replace(collector=col._replace(phase="moving")),
+            )
 
 
 def begin_drop(cfg: Cfg, s: State) -> Iterator[Step]:
@@ -83,6 +97,7 @@ def begin_drop(cfg: Cfg, s: State) -> Iterator[Step]:
         if cfg.rules.drop_ordered:
             yield f"collector locks S{seg}", s._replace(collector=Collector("locked", seg), left=spend(s, drops=1))
         elif seg not in live:
-            yield f"collector finds S{seg} unheld and unreferred, drops it", unlink(s, seg)._replace(left=spend(s, drops=1))
-
-
+            yield (
+                f"collector finds S{seg} unheld and unreferred, drops it",
+                unlink(s, seg)._replace(left=spend(s, drops=1)),
+            )

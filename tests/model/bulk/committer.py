@@ -6,7 +6,21 @@ import itertools
 from collections.abc import Iterator
 
 from tests.model.bulk.state import (
-    JUDGE, Cfg, Collector, Command, Committer, Decided, Record, State, Upload, fold, send, set_up, shown, spend, visible,
+    JUDGE,
+    Cfg,
+    Collector,
+    Command,
+    Committer,
+    Decided,
+    Record,
+    State,
+    Upload,
+    fold,
+    send,
+    set_up,
+    shown,
+    spend,
+    visible,
 )  # fmt: skip
 from tests.model.explore import Step
 from tests.model.linear import Monitor
@@ -56,7 +70,9 @@ def _decides(cfg: Cfg, s: State, com: Committer, commands: tuple[Command, ...]) 
     return f"decides {said}", t._replace(com=Committer(phase, tuple(batch), dropped))
 
 
-def decide(cfg: Cfg, log: tuple[Record, ...], dropped: frozenset[int], command: Command) -> tuple[Decided, frozenset[int]]:
+def decide(
+    cfg: Cfg, log: tuple[Record, ...], dropped: frozenset[int], command: Command
+) -> tuple[Decided, frozenset[int]]:
     """Against the index and the batch before it: the decision, and the segments dropped so far."""
     row, kind = fold(log), command[0]
     if kind == "DROP":

@@ -41,7 +41,9 @@ WIDE: dict[str, Callable[[], Iterable[Cfg]]] = {
     "bodies, PUT of two chunks: kill, power cut, failed sync, drop": lambda: family(
         Rules(), "PUT", chunks=2, kills=1, cuts=1, fails=1, drops=1
     ),
-    "bodies, PUT and PUT: kill, 2 drops, batches of two": lambda: family(Rules(), "PUT", "PUT", kills=1, drops=2, pairs=True),
+    "bodies, PUT and PUT: kill, 2 drops, batches of two": lambda: family(
+        Rules(), "PUT", "PUT", kills=1, drops=2, pairs=True
+    ),
     "bodies, PUT and DEL: kill, power cut, move, drop, batches of two": lambda: family(
         Rules(), "PUT", "DEL", n=3, kills=1, cuts=1, moves=1, drops=1, pairs=True
     ),

@@ -1,4 +1,4 @@
-"""Words of the bulk model: drives and their bulk strands, uploads, the collector, a reader, and the journal as a list."""
+"""Words of the bulk model: drives and their bulk strands, uploads, the collector, a reader; the journal is a list."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Record = tuple[str, int, tuple[Loc, ...]]  # (P, D or M for MOVED; the command; 
 class Rules(NamedTuple):
     """True: the rule is there. The first two are sentences without which R7 reads well and is wrong."""
 
-    drop_ordered: bool = True  # R7: a drop is asked of the committer, in its order; else: the collector looks at pins and index
+    drop_ordered: bool = True  # R7: a drop is asked of the committer; else the collector looks at pins and index
     drop_refuses: bool = True  # R7: ... which from then on refuses a command that names DATA of that segment
     drop_settled: bool = True  # R7: ... and answers when the batch it decided in is durable and committed
     drop_exclusive: bool = True  # R7: the pin stays exclusive until the strands are gone
@@ -118,7 +118,7 @@ class Budget(NamedTuple):
 
 
 class State(NamedTuple):
-    """`log`: what is durable in the journal; `idx`: how much of it the index shows; `cold`: the index may be behind (R15)."""
+    """`log`: what is durable in the journal; `idx`: how much of it the index shows; `cold`: it may be behind (R15)."""
 
     cols: tuple[Col, ...]
     segs: tuple[int, ...]  # DATA records of every bulk segment
@@ -144,6 +144,7 @@ JUDGE = Judge(spec)
 
 
 def initial(cfg: Cfg) -> State:
+    JUDGE.known.clear()
     budget = Budget(cfg.kills, cfg.cuts, cfg.fails, cfg.aways, cfg.moves, cfg.drops, cfg.reads, cfg.cleans)
     return State(
         (Col(False, ()),) * cfg.n, (), (), 0, False, Committer(), (), (Upload(),) * len(cfg.ops), Collector(), Reader(),
@@ -162,7 +163,7 @@ def strand(col: Col, seg: int) -> tuple[int, ...]:
 
 def with_strand(col: Col, seg: int, entries: tuple[int, ...]) -> Col:
     strands = col.strands + (NO_STRAND,) * (seg + 1 - len(col.strands))
-    return col._replace(strands=strands[:seg] + (entries,) + strands[seg + 1 :])
+    return col._replace(strands=(*strands[:seg], entries, *strands[seg + 1 :]))
 
 
 def status(col: Col, loc: Loc) -> int:

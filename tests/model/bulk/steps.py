@@ -1,4 +1,4 @@
-"""The bulk model as a whole: workers, a reader, the committer, the collector, kills, power cuts, drives that go and come."""
+"""The bulk model as a whole: workers, a reader, committer, collector, kills, power cuts, drives that go and come."""
 
 from __future__ import annotations
 
@@ -8,8 +8,27 @@ from collections.abc import Iterator
 from tests.model.bulk.collector import collector
 from tests.model.bulk.committer import cleaner, committer, observe
 from tests.model.bulk.state import (
-    ABSENT, DROPPED, DURABLE, FAILED, NO_STRAND, WRITTEN, Cfg, Col, Collector, Committer, Reader, State, canon, draw, durable, fold,
-    initial, readable, shown, spend, visible,
+    ABSENT,
+    DROPPED,
+    DURABLE,
+    FAILED,
+    NO_STRAND,
+    WRITTEN,
+    Cfg,
+    Col,
+    Collector,
+    Committer,
+    Reader,
+    State,
+    canon,
+    draw,
+    durable,
+    fold,
+    initial,
+    readable,
+    shown,
+    spend,
+    visible,
 )  # fmt: skip
 from tests.model.bulk.uploads import uploads
 from tests.model.explore import Model, Step
@@ -31,7 +50,7 @@ def successors(cfg: Cfg, s: State) -> Iterator[Step]:
     yield from absences(s)
 
 
-# --- a reader, crashes, absences ------------------------------------------------------------------------------------------
+# --- a reader, crashes, absences ------------------------------------------------------------------------------------
 
 
 def reader(cfg: Cfg, s: State) -> Iterator[Step]:
@@ -61,7 +80,7 @@ def crashes(cfg: Cfg, s: State) -> Iterator[Step]:
 
 
 def without_committer(s: State) -> Iterator[State]:
-    """Its queue is gone; of the batch it was writing, the successor keeps as many records as it finds (the journal's own model)."""
+    """Its queue is gone; of its batch the successor keeps as many records as it finds (see the journal's own model)."""
     ups = tuple(u._replace(phase="lost") if u.phase == "sent" else u for u in s.ups)
     job = Collector() if s.collector.phase in ("moving", "dropping") else s.collector
     t = s._replace(com=None, queue=(), ups=ups, collector=job)
@@ -75,7 +94,9 @@ def without_committer(s: State) -> Iterator[State]:
 def power_cuts(s: State) -> Iterator[Step]:
     """Every process dies; what was not synced stays or goes, drive by drive; the index may go back."""
     ups = tuple(u if u.phase in ("idle", "done") else u._replace(phase="dead") for u in s.ups)
-    base = s._replace(ups=ups, collector=Collector(), reader=Reader("done"), cleaner=None, cold=True, left=spend(s, cuts=1))
+    base = s._replace(
+        ups=ups, collector=Collector(), reader=Reader("done"), cleaner=None, cold=True, left=spend(s, cuts=1)
+    )
     fates = [list(after_cut(c)) for c in s.cols]
     for cols in itertools.product(*fates):
         for idx in range(s.idx + 1):

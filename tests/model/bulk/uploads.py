@@ -6,17 +6,32 @@ import itertools
 from collections.abc import Iterator
 
 from tests.model.bulk.state import (
-    ABSENT, DROPPED, DURABLE, FAILED, NO_STRAND, WRITTEN, Cfg, Col, Loc, State, Upload, send, set_up, spend, status, strand,
+    ABSENT,
+    DROPPED,
+    DURABLE,
+    FAILED,
+    NO_STRAND,
+    WRITTEN,
+    Cfg,
+    Col,
+    Loc,
+    State,
+    Upload,
+    send,
+    set_up,
+    spend,
+    status,
+    strand,
     with_strand,
 )  # fmt: skip
 from tests.model.explore import Step
 from tests.model.linear import Call, Monitor
 
-# --- writing DATA ---------------------------------------------------------------------------------------------------------
+# --- writing DATA ---------------------------------------------------------------------------------------------------
 
 
 def open_segment(cfg: Cfg, s: State) -> tuple[State, int] | None:
-    """A new bulk segment on every drive that is there; None: fewer than k+1. Its id comes from the committer: never used again."""
+    """A new bulk segment on every drive that is there; None: fewer than k+1. Its id is never used again."""
     if sum(not c.away for c in s.cols) < cfg.k + 1:
         return None
     seg, head = len(s.segs), (DURABLE if cfg.rules.header_synced else WRITTEN,)
@@ -66,7 +81,7 @@ def enough(cfg: Cfg, good: int, failed: bool) -> bool:
     return good >= (cfg.k + 1 if cfg.rules.quorum else cfg.k)
 
 
-# --- uploads --------------------------------------------------------------------------------------------------------------
+# --- uploads --------------------------------------------------------------------------------------------------------
 
 
 def uploads(cfg: Cfg, s: State) -> Iterator[Step]:
@@ -82,7 +97,10 @@ def uploads(cfg: Cfg, s: State) -> Iterator[Step]:
         if up.phase == "lost" and s.com:
             yield f"worker {i} sends again", post(cfg, s, i, up.locs)
         if s.left.kills and up.phase in ("fill", "written", "sent", "lost"):
-            yield f"KILL of worker {i} ({up.phase})", set_up(s, i, up._replace(phase="dead"))._replace(left=spend(s, kills=1))
+            yield (
+                f"KILL of worker {i} ({up.phase})",
+                set_up(s, i, up._replace(phase="dead"))._replace(left=spend(s, kills=1)),
+            )
 
 
 def start(cfg: Cfg, s: State, i: int) -> Iterator[Step]:
@@ -123,5 +141,3 @@ def settle(cfg: Cfg, s: State, i: int, up: Upload) -> Iterator[Step]:
             yield f"worker {i}: {what}; sends", post(cfg, set_up(t, i, Upload("sent", seg, locs)), i, locs)
         else:
             yield f"worker {i}: {what}", set_up(t, i, Upload("fill", seg, locs))
-
-

@@ -8,8 +8,31 @@ from collections.abc import Iterator
 from tests.model.explore import Step
 from tests.model.journal.recovery import open_first, partial
 from tests.model.journal.state import (
-    ABSENT, DROPPED, DURABLE, FAILED, JUDGE, WRITTEN, Cfg, Col, Com, Decided, Record, Seg, State, apply, chain, commit,
-    copies, down, entries, kind, member, parsed, spec, visible, with_strand,
+    ABSENT,
+    DROPPED,
+    DURABLE,
+    FAILED,
+    JUDGE,
+    WRITTEN,
+    Cfg,
+    Col,
+    Com,
+    Decided,
+    Record,
+    Seg,
+    State,
+    apply,
+    chain,
+    commit,
+    copies,
+    down,
+    entries,
+    kind,
+    member,
+    parsed,
+    spec,
+    visible,
+    with_strand,
 )  # fmt: skip
 from tests.model.linear import UNSEEN, Monitor
 
@@ -43,7 +66,7 @@ def running(cfg: Cfg, s: State, com: Com) -> Iterator[Step]:
         yield f"KILL in phase {com.phase}", down(s)
 
 
-# --- deciding ---------------------------------------------------------------------------------------------------------------
+# --- deciding -------------------------------------------------------------------------------------------------------
 
 
 def _batches(cfg: Cfg, s: State, com: Com) -> Iterator[Step]:
@@ -99,7 +122,7 @@ def _client(s: State, c: int, done: int, phase: str) -> State:
     return s._replace(clients=(*s.clients[:c], (done, phase), *s.clients[c + 1 :]))
 
 
-# --- durable ----------------------------------------------------------------------------------------------------------------
+# --- durable --------------------------------------------------------------------------------------------------------
 
 
 def write(cfg: Cfg, s: State, com: Com) -> Iterator[Step]:
@@ -110,7 +133,8 @@ def write(cfg: Cfg, s: State, com: Com) -> Iterator[Step]:
 
     def lay(how: dict[int, int]) -> tuple[Col, ...]:
         return tuple(
-            with_strand(c, g, entries(c, g) + (how.get(d, DURABLE),) * len(new)) if d in who else c for d, c in enumerate(s.cols)
+            with_strand(c, g, entries(c, g) + (how.get(d, DURABLE),) * len(new)) if d in who else c
+            for d, c in enumerate(s.cols)
         )
 
     done = com._replace(phase="txn")
@@ -189,7 +213,7 @@ def _breaks(s: State, com: Com) -> Iterator[Step]:
             yield f"connection of {one.op} breaks", _client(t, one.op // 10, s.clients[one.op // 10][0], "lost")
 
 
-# --- cleaning, and drives that return ---------------------------------------------------------------------------------------
+# --- cleaning, and drives that return -------------------------------------------------------------------------------
 
 
 def _due(s: State, com: Com) -> list[Record]:
@@ -235,5 +259,3 @@ def _return(cfg: Cfg, s: State, com: Com) -> Step:
     if com.phase == "readonly":
         return "drives come back, read-only ends", down(s._replace(cols=cols, kills=s.kills + 1))
     return "drives come back", s._replace(cols=drop(cols, s.segs[com.cur].floor) if cfg.rules.floor else cols)
-
-

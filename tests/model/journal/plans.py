@@ -1,4 +1,4 @@
-"""Which histories are explored: the small family in which each rule matters, and the wide ones in which nothing may break."""
+"""Which histories are explored: the small family in which each rule matters, and the wide ones where nothing breaks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.model.journal.state import Cfg, Rules
 
 PUT, PUT_DEL = ("PUT",), ("PUT", "DEL")
 KINDS = ("PUT", "DEL", "PIM", "PINM")
-BUCKET = dict(keys=2, made=True)  # register 0 is a bucket, register 1 a key in it
+BUCKET: dict[str, Any] = {"keys": 2, "made": True}  # register 0 is a bucket, register 1 a key in it
 
 HOLES = ("reads_wait", "mark_floor", "epoch_durable", "opening", "doubt_stops", "ids_kept", "ids_clean")
 
@@ -62,7 +62,9 @@ WIDE: dict[str, Callable[[], Iterable[Cfg]]] = {
         c for a in ("PUT", "DEL") for c in family(Rules(), ("PUT", a), (), cuts=1, cleans=3)
     ],
     "n=4, one command: 2 kills, power cut, 2 cleanings": lambda: family(Rules(), PUT, (), kills=2, cuts=1, cleans=2),
-    "n=4, one command: kill, power cut, failed sync, cleaning": lambda: family(Rules(), PUT, (), cuts=1, fails=1, cleans=1),
+    "n=4, one command: kill, power cut, failed sync, cleaning": lambda: family(
+        Rules(), PUT, (), cuts=1, fails=1, cleans=1
+    ),
     "n=4, 1+1 in batches of two: kill": lambda: every(Rules(), ("PUT", "PINM"), cuts=0, pairs=1),
     "n=5, one command: 2 kills, 2 drives away": lambda: family(Rules(), PUT, (), n=5, kills=2, maxaway=2),
     "bucket and key, batches of two: kill, power cut": lambda: [
@@ -76,7 +78,9 @@ WIDE: dict[str, Callable[[], Iterable[Cfg]]] = {
     "bucket removed, made again, batches of two: kill": lambda: family(
         Rules(), ("PUTB/1",), ("DROPB", "PINM"), n=3, pairs=1, **BUCKET
     ),
-    "two keys, batches of two: kill, power cut": lambda: family(Rules(), ("PUT/0",), ("PUT/1",), cuts=1, pairs=1, keys=2),
+    "two keys, batches of two: kill, power cut": lambda: family(
+        Rules(), ("PUT/0",), ("PUT/1",), cuts=1, pairs=1, keys=2
+    ),
     "read-only, n=4, 1+1 of every kind: kill, power cut": lambda: every(Rules(), readonly=True),
     "read-only, n=3, two keys: kill, power cut, failed sync": lambda: family(
         Rules(), ("PUT/0",), ("PUT/1",), n=3, cuts=1, fails=1, keys=2, readonly=True
@@ -84,8 +88,12 @@ WIDE: dict[str, Callable[[], Iterable[Cfg]]] = {
     "read-only, n=4, two commands: kill, power cut, 2 cleanings": lambda: [
         c for a in ("PUT", "DEL") for c in family(Rules(), ("PUT", a), (), cuts=1, cleans=2, readonly=True)
     ],
-    "damage, n=3, one command: 2 kills, power cut": lambda: family(Rules(), PUT, (), n=3, kills=2, cuts=1, rots=1, off=True),
-    "damage, n=3, one command: kill, power cut, failed sync": lambda: family(Rules(), PUT, (), n=3, cuts=1, fails=1, rots=1, off=True),
+    "damage, n=3, one command: 2 kills, power cut": lambda: family(
+        Rules(), PUT, (), n=3, kills=2, cuts=1, rots=1, off=True
+    ),
+    "damage, n=3, one command: kill, power cut, failed sync": lambda: family(
+        Rules(), PUT, (), n=3, cuts=1, fails=1, rots=1, off=True
+    ),
     "damage, n=4, two commands: kill, power cut, cleaning": lambda: family(
         Rules(), PUT_DEL, (), cuts=1, cleans=1, rots=1, maxaway=1
     ),

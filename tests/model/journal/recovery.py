@@ -7,8 +7,33 @@ from collections.abc import Iterator
 
 from tests.model.explore import Step
 from tests.model.journal.state import (
-    ABSENT, DAMAGED, DURABLE, FAILED, WRITTEN, Cfg, Col, Com, Entries, Index, Place, Seg, State, apply, canon, chain, commit, down,
-    empty, entries, history, member, observe, readable, status, visible, with_strand,
+    ABSENT,
+    DAMAGED,
+    DURABLE,
+    FAILED,
+    WRITTEN,
+    Cfg,
+    Col,
+    Com,
+    Entries,
+    Index,
+    Place,
+    Seg,
+    State,
+    apply,
+    canon,
+    chain,
+    commit,
+    down,
+    empty,
+    entries,
+    history,
+    member,
+    observe,
+    readable,
+    status,
+    visible,
+    with_strand,
 )  # fmt: skip
 
 HIDES = "(c)(d) accepts a record never acked that stays undecodable when all drives return; it hides an acked one"
@@ -29,10 +54,12 @@ def stopped(cfg: Cfg, s: State) -> Iterator[Step]:
             yield from got
 
 
-# --- what a crash leaves ----------------------------------------------------------------------------------------------------
+# --- what a crash leaves --------------------------------------------------------------------------------------------
 
 
-def partial(cols: tuple[Col, ...], g: int, who: list[int], *, old: int, new: int, whole: bool) -> Iterator[tuple[Col, ...]]:
+def partial(
+    cols: tuple[Col, ...], g: int, who: list[int], *, old: int, new: int, whole: bool
+) -> Iterator[tuple[Col, ...]]:
     """Every way a write of `new` entries after `old` ones may lie on the strands of drives `who` at a crash."""
     ways: list[Entries] = [(ABSENT,) * new, (WRITTEN,) * new, (DURABLE,) * new]
     if new > 1 and not whole:
@@ -71,7 +98,9 @@ def _after_cut(s: State, d: int, fate: dict[tuple[int, int, int], int]) -> Col:
     for g, strand in enumerate(s.cols[d].strands):
         if isinstance(strand, tuple):
             head = s.segs[g].head
-            lost_or_kept = [fate.get((d, g, 0 if i <= head else i), x) if x == WRITTEN else x for i, x in enumerate(strand)]
+            lost_or_kept = [
+                fate.get((d, g, 0 if i <= head else i), x) if x == WRITTEN else x for i, x in enumerate(strand)
+            ]
             strand = tuple(ABSENT if x == FAILED else x for x in lost_or_kept)
         strands.append(strand)
     return s.cols[d]._replace(away=False, strands=tuple(strands))
@@ -85,12 +114,13 @@ def rots(s: State) -> Iterator[Step]:
                 if x == DURABLE:
                     old = entries(c, g)
                     col = with_strand(c, g, (*old[:i], DAMAGED, *old[i + 1 :]))
-                    yield f"record {i} of S{g} is DAMAGED on one strand", s._replace(
-                        cols=(*s.cols[:d], col, *s.cols[d + 1 :]), rots=s.rots - 1
+                    yield (
+                        f"record {i} of S{g} is DAMAGED on one strand",
+                        s._replace(cols=(*s.cols[:d], col, *s.cols[d + 1 :]), rots=s.rots - 1),
                     )
 
 
-# --- what a successor sees --------------------------------------------------------------------------------------------------
+# --- what a successor sees ------------------------------------------------------------------------------------------
 
 
 class Survey:
@@ -119,8 +149,10 @@ class Survey:
         return self.have(g, i) + self.unread(g, i) >= self.cfg.k + 1
 
     def newest(self) -> list[int]:
-        """The newest segment; nothing when a newer one may have counted and shows no whole header (its id is its file's name)."""
-        found = [g for g in range(len(self.segs)) if self.have(g, 0) and (self.counts(g, 0) or not self.cfg.rules.header_cut)]
+        """The newest segment; nothing when a newer one, known by its file's name, may have counted: no whole header."""
+        found = [
+            g for g in range(len(self.segs)) if self.have(g, 0) and (self.counts(g, 0) or not self.cfg.rules.header_cut)
+        ]
         best = max((self.rank(g) for g in found), default=(0, 0))
         if self.cfg.rules.damage_counts and any(self.hides(g) for g in range(len(self.segs)) if self.rank(g) > best):
             return []
@@ -136,7 +168,9 @@ class Survey:
 
     def epoch(self) -> int:
         """The highest that any present drive knows of."""
-        return max([self.segs[g].epoch for g in range(len(self.segs)) if self.have(g, 0)] + [c.epoch for c in self.here])
+        return max(
+            [self.segs[g].epoch for g in range(len(self.segs)) if self.have(g, 0)] + [c.epoch for c in self.here]
+        )
 
     def accepted(self, g: int) -> int:
         seg, n = self.segs[g], 0
@@ -191,7 +225,7 @@ def _synced(c: Col, g: int, n: int) -> Col:
     return with_strand(c, g, tuple(DURABLE if x == WRITTEN and i <= n else x for i, x in enumerate(entries(c, g))))
 
 
-# --- the first segment of a successor ---------------------------------------------------------------------------------------
+# --- the first segment of a successor -------------------------------------------------------------------------------
 
 
 def open_first(cfg: Cfg, s: State, com: Com) -> Iterator[Step]:
@@ -231,11 +265,11 @@ def replay(cfg: Cfg, t: State, g: int, com: Com) -> State:
     return observe(t._replace(idx=idx), idx)
 
 
-# --- read-only --------------------------------------------------------------------------------------------------------------
+# --- read-only ------------------------------------------------------------------------------------------------------
 
 
 def read_only(cfg: Cfg, s: State, seen: Survey) -> Iterator[Step]:
-    """k drives: the index is served as it is, less what any record behind its mark touches that a present strand holds."""
+    """k drives: the index is served as it is, less what any record behind its mark touches on a present strand."""
     for last in seen.newest():
         links = chain(cfg, s.segs, last)
         if any(not seen.have(g, 0) for g in links):
@@ -252,7 +286,10 @@ def read_only(cfg: Cfg, s: State, seen: Survey) -> Iterator[Step]:
                 idx = apply(idx, g, i, rec)
             hidden = frozenset()
         t = observe(s._replace(cols=seen.cols, com=Com("readonly", last), idx=idx), idx, hidden)
-        yield f"READ-ONLY, {len(seen.away)} drives away, newest S{last}, {len(behind)} undecided, shows {visible(idx)}", canon(t)
+        yield (
+            f"READ-ONLY, {len(seen.away)} drives away, newest S{last}, {len(behind)} undecided, shows {visible(idx)}",
+            canon(t),
+        )
 
 
 def _behind(cfg: Cfg, idx: Index, seen: Survey, last: int) -> list[tuple[Place, tuple[str, int, int]]] | None:

@@ -1,4 +1,4 @@
-"""Words of the journal model: drives and their journal strands, segments, the committer, the index, the clients' commands.
+"""Words of the journal model: drives and their journal strands, segments, the committer, the index, commands.
 
 Drives are symmetric, so a state keeps the *sorted* tuple of them. A strand is a tuple of entries, entry 0 its header.
 """
@@ -6,7 +6,7 @@ Drives are symmetric, so a state keeps the *sorted* tuple of them. A strand is a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 from tests.model.linear import UNSEEN, Call, Judge, Monitor, Store, fresh
@@ -113,7 +113,7 @@ class Com(NamedTuple):
     cur: int
     batch: tuple[Decided, ...] = ()
     excluded: bool = False  # a drive failed in this batch
-    broken: frozenset[Any] = frozenset()  # commands whose connection broke; while opening: places no present strand holds
+    broken: frozenset[Any] = frozenset()  # commands whose connection broke; while opening: unreadable places
     acked: int = 0  # records of the open segment that count
     found: tuple[int, int, int] = (0, 0, 0)  # while opening: new epoch, N, accepted
 
@@ -144,19 +144,21 @@ class State(NamedTuple):
     cold: bool
 
 
-# --- commands ---------------------------------------------------------------------------------------------------------------
+# --- commands -------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=None)
+@cache
 def parsed(kind: str) -> tuple[str, int]:
-    """"PUT/1" -> ("PUT", register 1); without a number register 0."""
+    """ "PUT/1" -> ("PUT", register 1); without a number register 0."""
     verb, _, key = kind.partition("/")
     return verb, int(key or 0)
 
 
 def spec(call: Call, store: Store) -> tuple[str, Store]:
-    """What a command does to an atomic store. PINM: If-None-Match *, PIM: If-Match what its client last saw. The last two are
-    conditions across keys: PUTB writes only into the bucket its client saw (register 0), DROPB removes it only when it is empty."""
+    """What a command does to an atomic store. PINM: If-None-Match *, PIM: If-Match what its client last saw.
+
+    The last two are conditions across keys: PUTB writes only into the bucket its client saw (register 0), DROPB
+    removes it only when it is empty."""
     verb, key = parsed(call.kind)
     value = store[key]
     if verb == "PUT":
@@ -190,7 +192,7 @@ def kind(cfg: Cfg, op: int) -> str:
     return cfg.ops[op // 10][op % 10]
 
 
-# --- reading a state --------------------------------------------------------------------------------------------------------
+# --- reading a state ------------------------------------------------------------------------------------------------
 
 
 def empty(cfg: Cfg) -> Index:
@@ -286,7 +288,7 @@ def down(s: State) -> State:
     return s._replace(com=None, queue=(), clients=clients, kills=s.kills - 1)
 
 
-# --- the first state, and its canonical form --------------------------------------------------------------------------------
+# --- the first state, and its canonical form ------------------------------------------------------------------------
 
 
 def initial(cfg: Cfg) -> State:

@@ -8,9 +8,20 @@ from tests.model.explore import Model, Step
 from tests.model.journal.committer import running
 from tests.model.journal.recovery import stopped
 from tests.model.journal.state import (
-    Call, Cfg, State, apply, canon, copies, draw, empty, expects, history, initial, kind, visible,
+    Cfg,
+    State,
+    apply,
+    canon,
+    copies,
+    draw,
+    empty,
+    expects,
+    history,
+    initial,
+    kind,
+    visible,
 )  # fmt: skip
-from tests.model.linear import Monitor
+from tests.model.linear import Call, Monitor
 
 
 def clients(cfg: Cfg, s: State) -> Iterator[Step]:
