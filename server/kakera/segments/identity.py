@@ -221,9 +221,10 @@ class Drives:
             return None, why
         before = self.present.get(slot)
         try:
-            if isinstance(before, LocalDrive) and before.identity() == found:
-                return before, ""
-            drive = LocalDrive(path, found, domain=domain)
+            if isinstance(before, LocalDrive) and before.expected == found:
+                drive = before
+            else:
+                drive = LocalDrive(path, found, domain=domain)
             drive.identity()
         except OSError as error:
             return None, error.strerror or str(error)

@@ -64,7 +64,7 @@ class LocalDrive:
         self.slot = identity.slot
         self.drive_id = identity.drive
         self.domain = domain or f"slot-{identity.slot}"
-        self._expected = identity
+        self.expected = identity
         self._seen: tuple[int, int, int] | None = None  # device, inode, mtime of the identity file last read
         self._handles: OrderedDict[Strand, _Handle] = OrderedDict()
         self._lock = threading.Lock()
@@ -78,7 +78,7 @@ class LocalDrive:
         found = decode_identity(self._read_small(IDENTITY_FILE))
         if found is None:
             raise DriveAbsent(errno.ENODEV, "the identity file is damaged", str(self.path))
-        if found != self._expected:
+        if found != self.expected:
             raise DriveAbsent(errno.ENODEV, "another drive is in its place", str(self.path))
         return found
 

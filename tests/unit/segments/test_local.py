@@ -220,6 +220,7 @@ def test_odd_names_are_no_strands(cluster: Cluster, drive: LocalDrive) -> None:
 def test_fault_points_come_in_pairs(cluster: Cluster, drive: LocalDrive, tmp_path: Path) -> None:
     """Before and after every step that the world can interrupt."""
     trace = tmp_path / "trace"
+    drive.check()
     with failing(faults.Plan(trace=str(trace))):
         drive.create(S, b"h")
         drive.write(S, 1, [b"x"])
@@ -231,7 +232,7 @@ def test_fault_points_come_in_pairs(cluster: Cluster, drive: LocalDrive, tmp_pat
     assert counts == {
         "drive.create": 2,
         "drive.write": 2,
-        "drive.sync": 8,  # twice each: the file created, its folder (once before), the sync, the hole; the folder of the drop
+        "drive.sync": 8,  # two each: the new file, the sync, the hole; one each: the folder at create and at drop
         "drive.read": 2,
         "drive.punch": 2,
         "drive.unlink": 2,
