@@ -47,11 +47,11 @@ CHECK = (
 )
 TEST = (
     *CHECK,
-    Step("fast", PARALLEL, ("unit", "property", "vectors", "golden", "infra", "formats"), limit_s=300),
-    Step("api", PARALLEL, ("api",), limit_s=180),
+    Step("fast", PARALLEL, ("unit", "property", "vectors", "golden", "infra", "formats"), limit_s=600),
+    Step("api", PARALLEL, ("api",), limit_s=300),
     Step("model", SLICE, ("model",), limit_s=120),
     # Each of these starts servers of its own: one at a time, or they would measure each other.
-    Step("wire", SLICE, ("wire",), limit_s=180),
+    Step("wire", SLICE, ("wire",), limit_s=300),
     Step("fault", SLICE, ("fault",), limit_s=360),
     Step("clients", SLICE, ("clients",), limit_s=300),
     Step("bench", SLICE, ("bench",), limit_s=180),
