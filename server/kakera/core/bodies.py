@@ -135,16 +135,22 @@ async def open_parts(store: Store, meta: ObjectMeta, start: int, stop: int) -> O
 
 async def stream(store: Store, opened: OpenBody, start: int, stop: int) -> AsyncIterator[bytes]:
     """start..stop of the object, a chunk at a time. Raises Damaged when the store cannot go on: the connection must break (R3)."""
+    at = start
     for piece in opened.pieces:
         low, high = max(start, piece.start), min(stop, piece.stop)
         if low >= high:
             continue
+        if low != at:
+            break
+        at = high
         if piece.placement == Placement.CHUNKS:
             async for data in _chunks(store, piece, low - piece.start, high - piece.start):
                 yield data
         else:
             record = await _read(store, piece.location)
             yield bytes(memoryview(record.body or b"")[low - piece.start : high - piece.start])
+    if at != stop:
+        raise errors.Damaged("the parts do not make up the object")
 
 
 async def _read(store: Store, location: Location) -> RecordRead:

@@ -170,7 +170,12 @@ def _rewrite(command: commands.Rewrite, rows: Rows, _next: int) -> Decision:
         row = find_version(rows, rows.get(ENTRIES, (meta.bucket_id, meta.key)), meta.bucket_id, meta.key, meta.version)
     if row is None or Location(row.segment, row.offset, row.length) != Location(*command.expected):
         raise errors.OperationAborted("the version has changed or moved")
-    return Decision((Proposal(command.record, int(Flag.MOVED), command.id, command.meta, command.body),), Ok())
+    # Order and start are the row's own: what the worker read may be older than the Complete that gave a part its place.
+    if isinstance(row, PartRow):
+        meta = msgspec.structs.replace(meta, start=row.start)
+    else:
+        meta = msgspec.structs.replace(meta, order=row.order if isinstance(row, EntryRow) else -row.neg_order)
+    return Decision((Proposal(command.record, int(Flag.MOVED), command.id, codec.encode(meta), command.body),), Ok())
 
 
 # --- uploads --------------------------------------------------------------------------------------------------------------
