@@ -7,7 +7,7 @@ from functools import lru_cache
 from kakera.base import errors, limits
 from kakera.core import authorize
 from kakera.core.values import ANONYMOUS, Account, BucketInfo
-from kakera.dialects.http import Request
+from kakera.dialects.http import BodySource, Request
 from kakera.dialects.s3.auth import Identity
 from kakera.dialects.s3.body import VerifiedBody, plan_body, read_document
 from kakera.dialects.s3.core_api import Core, Services, Store
@@ -81,6 +81,13 @@ class Call:
             return b""
         return await read_document(self.request, self.identity)
 
+    async def document_about_object(self) -> bytes:
+        """The XML of a request whose x-amz-checksum-* headers speak of the object and not of the document itself
+        (CompleteMultipartUpload)."""
+        request = self.request
+        kept = {name: value for name, value in request.headers.items() if "checksum" not in name}
+        return await read_document(_again(request, kept, request.body), self.identity)
+
 
 class _Held:
     """A body that was read already, in the pieces it came in."""
@@ -107,12 +114,17 @@ async def _measured(request: Request) -> Request:
         if size > limits.MAX_UNDECLARED_BYTES:
             raise BodyError("MissingContentLength")
         pieces.append(piece)
+    return _again(request, {**request.headers, "content-length": str(size)}, _Held(pieces))
+
+
+def _again(request: Request, headers: dict[str, str], body: BodySource) -> Request:
+    """The same request with other headers and another body."""
     return Request(
         request.method,
         request.raw_path,
         request.raw_query,
-        {**request.headers, "content-length": str(size)},
-        _Held(pieces),
+        headers,
+        body,
         host=request.host,
         secure=request.secure,
         remote=request.remote,

@@ -151,7 +151,7 @@ async def complete_multipart_upload(call: Call) -> Response:
     """Reads no body but the list of parts. Repeated, it answers as the first time (R16)."""
     headers = call.request.headers
     bucket = call.open_bucket()
-    wanted = _last_of_each(xml_in.complete_multipart_upload(await call.document()))
+    wanted = _last_of_each(xml_in.complete_multipart_upload(await call.document_about_object()))
     upload_id = _upload_id(call)
     claimed = parse.whole_checksum(headers)
     condition = parse.write_condition(headers)
