@@ -91,7 +91,7 @@ INDEX_CACHE_BYTES = 16 * MIB  # per connection; the committer's dirty pages of a
 INDEX_MMAP_BYTES = 256 * MIB  # reads of the database without a copy; shared between processes
 INDEX_WAL_BYTES = 64 * MIB  # above it a checkpoint is due: page look-ups in the WAL slow down as it grows
 INDEX_BUSY_S = 5.0  # how long a writer waits for a lock; only a checkpoint's end ever holds one
-INDEX_CHECKPOINT_WAIT_S = 0.05  # how long a checkpoint's end may keep the committer out while it waits for readers
+INDEX_CHECKPOINT_WAIT_S = 0.2  # how long the end of a checkpoint may wait for the batch under way and for readers
 INDEX_STATEMENTS = 256  # prepared and kept: 10 tables with about 10 shapes each
 
 # --- listing ------------------------------------------------------------------------------------------------------------

@@ -3,12 +3,13 @@
 
 A table holds the key columns and `row`, the encoded row: one column to fetch is three times cheaper than fourteen.
 Commits are for visibility; durability is the journal's (R4), so synchronous=NORMAL: no sync in a commit, and after a
-power cut the file is at some earlier commit, never at a torn one. Checkpoints never run inside a commit: the committer
-asks for them (`wal_bytes`, `checkpoint`).
+power cut the file is at some earlier commit, never at a torn one. Checkpoints never run inside a commit: a thread makes
+them beside it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -26,6 +27,8 @@ _encode = msgspec.msgpack.Encoder().encode
 _STATEMENTS = {table.name: Statements(table) for table in TABLES}
 # What SQLite says of a file that is no longer what was written to it.
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+_SUSPECT = "-suspect"
+_COMMITS_A_LOOK = 64  # how often the length of the WAL is looked at
 _PUT_MARK = "UPDATE mark SET sequence = ?, segment = ?, end = ?"
 _GET_MARK = "SELECT sequence, segment, end FROM mark"
 
@@ -45,9 +48,14 @@ class SqliteIndex:
     def __init__(self, path: str, *, read_only: bool = False) -> None:
         self._path = path
         self._writing = self._closed = False
+        self._commits = 0
+        self._ending = threading.Event()  # clear while the end of a checkpoint keeps the writer out
+        self._ending.set()
         self._lost = ""  # why nothing here may be believed any more
         self._wal = -1
         self._checkpointing = threading.Lock()
+        if os.path.exists(path + _SUSPECT):
+            raise Unusable(f"{path}: a sync of it failed before")
         self._connection = _open(path, "ro" if read_only else "rwc")
         try:
             if not read_only:
@@ -100,6 +108,7 @@ class SqliteIndex:
             raise RuntimeError("a transaction is open" if self._writing else "opened for reading, or closed")
         if self._lost:
             raise Unusable(self._lost)
+        self._ending.wait(limits.INDEX_BUSY_S)
         with failing():
             faults.hit("index.begin", self._path)
         try:
@@ -144,6 +153,9 @@ class SqliteIndex:
                 self._execute(_PUT_MARK, mark)
                 self._execute("COMMIT")
                 self._writing = False
+                self._commits += 1
+                if not self._commits % _COMMITS_A_LOOK and self.wal_bytes() > limits.INDEX_WAL_BYTES:
+                    self._checkpoint_aside()
                 faults.hit("index.commit", f"after {self._path}")
         except sqlite3.Error as error:
             self._writing_failed(error)
@@ -172,7 +184,7 @@ class SqliteIndex:
             faults.hit("index.sync", self._path)
             os.fdatasync(self._wal)
         except OSError as error:
-            self._lost = f"{self._path}: a sync failed ({error}): what it should have kept may be gone (R2)"
+            self._distrust(f"a sync failed ({error})")
             raise Unusable(self._lost) from error
 
     def wipe(self) -> None:
@@ -208,31 +220,45 @@ class SqliteIndex:
         return os.fstat(self._wal).st_size
 
     def checkpoint(self) -> bool:
-        """Bring the WAL into the database and start it over. May run in any thread beside the writer (a connection of
-        its own): the copying and its syncs hold nobody up; only at the end is the writer kept out, for what came
-        meanwhile, at most INDEX_CHECKPOINT_WAIT_S. False: readers were in the way, ask again later. Raises Unusable
-        when a sync failed: the pages may be lost in the cache though later calls look well (R2)."""
+        """Bring the WAL into the database and start it over. For any thread, beside the writer: a connection of its own
+        copies and syncs while commits go on; only for what came meanwhile is the writer kept out, at its next `begin`.
+
+        False: a reader, or a transaction longer than INDEX_CHECKPOINT_WAIT_S, was in the way; ask again later. Raises
+        Unusable when a sync failed: pages may be lost in the cache though later calls look well (R2).
+        """
         with self._checkpointing:
             connection = _open(self._path, "rw")
             try:
                 faults.hit("index.checkpoint", self._path)
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                connection.execute(f"PRAGMA busy_timeout = {int(limits.INDEX_CHECKPOINT_WAIT_S * 1000)}")
-                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
-                # the first write of a new WAL syncs its header: have it here and not in the committer's next batch
-                if not busy:
-                    connection.execute("UPDATE mark SET checkpoints = checkpoints + 1")
-                return not busy
+                self._ending.clear()
+                return _restart(connection)
             except sqlite3.OperationalError as error:
-                if _code(error) == sqlite3.SQLITE_BUSY:
+                if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                     return False
-                self._lost = f"{self._path}: a checkpoint failed ({error}) (R2)"
+                self._distrust(f"a checkpoint failed ({error})")
                 raise Unusable(self._lost) from error
             except OSError as error:
-                self._lost = f"{self._path}: a checkpoint failed ({error}) (R2)"
+                self._distrust(f"a checkpoint failed ({error})")
                 raise Unusable(self._lost) from error
             finally:
+                self._ending.set()
                 connection.close()
+
+    def _checkpoint_aside(self) -> None:
+        """A checkpoint in a thread of its own, unless one is under way. Its failure shows at the next `begin`."""
+        if not self._checkpointing.locked():
+            threading.Thread(target=self._checkpoint_quietly, name="index-checkpoint", daemon=True).start()
+
+    def _checkpoint_quietly(self) -> None:
+        with contextlib.suppress(errors.Unavailable):  # kept in _lost, or to be tried again
+            self.checkpoint()
+
+    def _distrust(self, reason: str) -> None:
+        """Nothing here may be believed any more, by this process or the next (R2): the mark beside the file says so."""
+        self._lost = f"{self._path}: {reason}: what it should have kept may be gone"
+        with contextlib.suppress(OSError):
+            os.close(os.open(self._path + _SUSPECT, os.O_CREAT | os.O_WRONLY, 0o600))
 
     def replaced(self) -> bool:
         """True when the file was discarded and made anew since it was opened here: a reader must open it again."""
@@ -281,13 +307,22 @@ class _Still:
             self._connection.execute("COMMIT")
 
 
+def _restart(connection: sqlite3.Connection) -> bool:
+    """The end of a checkpoint: what came during it, then a WAL that starts over."""
+    connection.execute(f"PRAGMA busy_timeout = {int(limits.INDEX_CHECKPOINT_WAIT_S * 1000)}")
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+    if busy:
+        return False
+    # The first write of a new WAL syncs its header: have it here and not in the committer's next batch.
+    connection.execute("UPDATE mark SET checkpoints = checkpoints + 1")
+    return True
+
+
 def discard(path: str) -> None:
     """Remove the files of an index nobody may believe any more. Readers that hold it open notice by `replaced`."""
-    for name in (path, path + "-wal", path + "-shm"):
-        try:
+    for name in (path, path + "-wal", path + "-shm", path + _SUSPECT):
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
-        except FileNotFoundError:
-            pass
 
 
 # --- opening ----------------------------------------------------------------------------------------------------------

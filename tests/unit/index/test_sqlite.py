@@ -243,25 +243,52 @@ def test_a_torn_wal_is_an_earlier_commit(writer: SqliteIndex, path: str, tmp_pat
     copy.close()
 
 
-def test_a_failed_sync_is_not_asked_again(writer: SqliteIndex) -> None:
-    commit(writer, 1, BulkRow(1, 1))
-    faults.plan = faults.Plan(error={"index.sync": "EIO"})
-    with pytest.raises(Unusable):
-        writer.sync()
-    faults.plan = None
-    with pytest.raises(Unusable):
-        writer.sync()
-    with pytest.raises(Unusable):
+def test_a_wal_over_the_limit_is_checkpointed_beside_the_writer(
+    writer: SqliteIndex, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer that hardly leaves a gap between its transactions must not keep the WAL from starting over."""
+    monkeypatch.setattr(limits, "INDEX_WAL_BYTES", 100_000)
+    largest = 0
+    for sequence in range(1, 2000):
         writer.begin()
+        writer.put(BULK, BulkRow(sequence * 7919 % 1000, sequence))
+        writer.commit(Mark(sequence, 1, 1))
+        largest = max(largest, writer.wal_bytes())
+    with writer._checkpointing:  # one may be under way
+        assert writer.wal_bytes() < 2_000_000 and largest > 100_000
+    checkpoints = sqlite3.connect(path).execute("SELECT checkpoints FROM mark").fetchone()[0]
+    assert checkpoints >= 2 and writer.mark().sequence == 1999 and not writer.check()
 
 
-def test_a_failed_checkpoint_ends_the_belief_in_the_file(writer: SqliteIndex) -> None:
+@pytest.mark.parametrize("point", ["index.sync", "index.checkpoint"])
+def test_after_a_failed_sync_neither_this_process_nor_the_next_believes_the_file(
+    writer: SqliteIndex, path: str, point: str
+) -> None:
+    commit(writer, 1, BulkRow(1, 1))
+    step = writer.sync if point == "index.sync" else writer.checkpoint
+    faults.plan = faults.Plan(error={point: "EIO"})
+    with pytest.raises(Unusable):
+        step()
+    faults.plan = None
+    for again in (writer.sync, writer.begin):
+        with pytest.raises(Unusable):
+            again()
+    writer.close()
+    for read_only in (False, True):
+        with pytest.raises(Unusable):
+            SqliteIndex(path, read_only=read_only)
+    discard(path)
+    again_made = SqliteIndex(path)
+    assert again_made.mark() == Mark(0, 0, 0)
+    again_made.close()
+
+
+def test_a_failure_of_the_thread_shows_at_the_next_begin(writer: SqliteIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "INDEX_WAL_BYTES", 0)
     faults.plan = faults.Plan(error={"index.checkpoint": "EIO"})
     with pytest.raises(Unusable):
-        writer.checkpoint()
-    faults.plan = None
-    with pytest.raises(Unusable):
-        writer.begin()
+        for sequence in range(1, 100_000):
+            commit(writer, sequence, BulkRow(1, sequence))
 
 
 # --- files that are not ours
