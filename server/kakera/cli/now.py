@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from kakera.base import clock, errors, limits
 from kakera.cli.terms import Stop
 from kakera.config import Config
+from kakera.workers.healing import ScrubLoop
 from kakera.workers.loop import Loop
 from kakera.workers.space import CompactLoop
 
@@ -29,6 +30,7 @@ def run_loops(config: Config, names: Sequence[str]) -> None:
         try:
             loops = {loop.name: loop for loop in all_loops(services.work)}
             # Asked for by hand, every dead byte is worth its copy.
+            loops["scrub"] = ScrubLoop(services.work, state="scrub-now.json", pause_s=0.0)
             loops["compact"] = CompactLoop(services.work, live_ratio=limits.COMPACT_NOW_RATIO)
             return [left for name in names if (left := await _exhaust(loops[name], config))]
         finally:

@@ -54,9 +54,9 @@ def rebuild_index(config: ConfigPath = CONFIG) -> None:
 
 @repair.command()
 def heal(config: ConfigPath = CONFIG, now: Now = False) -> None:
-    """Bring every segment back to full redundancy."""
+    """Read everything, and bring every segment back to full redundancy."""
     from kakera.cli.now import run_loops
 
     if not now:
         raise Stop("the background process does this by itself; --now does it at once")
-    run_loops(load_config(config), ("census", "heal"))
+    run_loops(load_config(config), ("census", "scrub", "heal"))

@@ -12,10 +12,8 @@ does nothing.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -24,30 +22,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kakera.base import limits
+from kakera.base.kernel import die_with_parent, set_limits
 
 NAMES = ("committer", "http", "background")  # in the order of starting; stopped in the order of STOP_ORDER
 STOP_ORDER = ("http", "background", "committer")
 STOP_S = {"http": limits.DRAIN_LIMIT_S + 8, "background": 8.0, "committer": 8.0}
 _SIGNALS = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD))
-_PR_SET_PDEATHSIG = 1
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}  # arenas of threads that coded one large body would stay resident
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def die_with_parent(parent: int) -> None:
-    """SIGTERM when the parent ends, even by SIGKILL. To be called in the child, which exits if it is too late
-    already."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(0)
-
-
-def set_limits() -> None:
-    """Many descriptors; no core dumps, in which keys would lie in the clear (R10)."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = limits.OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, limits.OPEN_FILES)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 @dataclass

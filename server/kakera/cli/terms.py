@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kakera.config import Config, ConfigError, load
+from kakera.observe import log
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="the rendered server.toml", envvar="KAKERA_CONFIG")]
 CONFIG = Path("server.toml")
@@ -23,7 +24,8 @@ class Stop(Exception):
 
 
 def load_config(path: Path) -> Config:
-    """Raises: Stop with every problem of the file."""
+    """Also quiets this command's log to errors. Raises: Stop with every problem of the file."""
+    log.configure("error", "cli")
     try:
         return load(path)
     except ConfigError as error:

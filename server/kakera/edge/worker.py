@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from uvicorn_worker import UvicornWorker
 
 from kakera.base import limits
+from kakera.base.kernel import die_with_parent
 from kakera.edge.protocol import Connection
 
 GC_THRESHOLDS = (50_000, 20, 50)  # a request makes few cycles; the default would look for them 10 times as often
@@ -27,6 +28,7 @@ class EdgeWorker(UvicornWorker):  # type: ignore[misc]
     }
 
     def init_process(self) -> None:
+        die_with_parent(self.ppid)  # a worker without its arbiter would hold the port against the next one
         # What was imported before the fork is never garbage: frozen, it is neither scanned nor, by that, copied.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)

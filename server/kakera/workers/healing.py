@@ -67,18 +67,25 @@ def _why_short(drives: Drives, kind: str, segment: int, lengths: dict[int, int],
 
 
 class CensusLoop:
-    """Puts what is short into the heal queue."""
+    """Puts what is short into the heal queue: every CENSUS_INTERVAL_S (less while something is), and at once when a
+    drive came or went."""
 
     name = "census"
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self.interval_s = float(max(work.config.background.interval_s, limits.CENSUS_INTERVAL_S))
+        self.interval_s = float(work.config.background.interval_s)
+        self._due_at_s = 0.0
+        self._drives_then: object = None
 
     async def step(self) -> Progress:
         work = self._work
+        await work.apart(work.drives.refresh_if_old)
+        now_s = clock.monotonic_s()
+        if now_s < self._due_at_s and work.drives.present is self._drives_then:
+            return Progress(left=len(work.queue.jobs()), unit="segments short")
         status = await work.status()
-        await work.apart(work.drives.refresh)
+        present = work.drives.present
         ends = {info.segment: info.end for info in status.chain}
         # The open segment grows under our eyes: only its strands count, not their ends.
         ends[status.chain[-1].segment] = 0
@@ -86,6 +93,8 @@ class CensusLoop:
         for kind, segment, reason in found:
             if kind == JOURNAL or work.rows().get(BULK_ROWS, (segment,)) is not None:
                 work.queue.add(kind, segment, reason)
+        wait_s = limits.CENSUS_SHORT_INTERVAL_S if found else limits.CENSUS_INTERVAL_S
+        self._drives_then, self._due_at_s = present, now_s + wait_s
         return Progress(done=len(found), unit="segments short", left=len(work.queue.jobs()))
 
 
@@ -102,7 +111,6 @@ class HealLoop:
 
     async def step(self) -> Progress:
         work = self._work
-        work.drives.refresh_if_old()
         if work.drives.present is not self._drives_then:
             self._drives_then = work.drives.present
             self._not_before.clear()
@@ -113,7 +121,8 @@ class HealLoop:
             return Progress(left=len(jobs), unit="segments")
         job = due[0]
         try:
-            why = await self._heal(job, await work.status())
+            with work.queue.exclusive() as mine:
+                why = await self._heal(job, await work.status()) if mine else "another process is healing"
         except (errors.ReadOnly, errors.Damaged, OSError) as error:
             why = str(error)
         if why:
@@ -125,8 +134,9 @@ class HealLoop:
         """Why it is not done; "" when it is."""
         work = self._work
         if job.kind == JOURNAL and job.segment == status.chain[-1].segment:
-            if len(work.drives.present) <= len(learn_slots(work.drives, job)):
-                return "the open journal segment is on every drive there is"
+            usable = sum(state == "ok" for state in status.drives.values())
+            if usable <= len(learn_slots(work.drives, job)):
+                return "the open journal segment is on every drive that the committer trusts"
             await work.journal.submit(Clean(new_id(), "roll"))
             return SEALING
         target = work.target(status, job.kind, job.segment)
@@ -166,17 +176,20 @@ def _what_is_left(found: SegmentCensus) -> str:
 
 
 class ScrubLoop:
-    """One segment a step, at the throttle's pace; a pause after each round. The cursor survives restarts."""
+    """One segment a step, at the throttle's pace; a pause after each round. The cursor survives restarts, under the
+    name `state`."""
 
     name = "scrub"
     interval_s = float(limits.SCRUB_INTERVAL_S)
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, *, state: str = "scrub.json", pause_s: float = limits.SCRUB_PAUSE_S) -> None:
         self._work = work
+        self._state = state
+        self._pause_s = pause_s
 
     async def step(self) -> Progress:
         work = self._work
-        state = work.load("scrub.json", {"kind": JOURNAL, "after": -1, "next_round_ms": 0})
+        state = work.load(self._state, {"kind": JOURNAL, "after": -1, "next_round_ms": 0})
         if clock.now_ms() < state["next_round_ms"]:
             return IDLE
         status = await work.status()
@@ -196,6 +209,6 @@ class ScrubLoop:
                 on_damage=work.queue.report,
             )
         )
-        pause_ms = clock.now_ms() + int(limits.SCRUB_PAUSE_S * 1000) if step.round_done else 0
-        work.save("scrub.json", {"kind": step.cursor.kind, "after": step.cursor.after, "next_round_ms": pause_ms})
+        pause_ms = clock.now_ms() + int(self._pause_s * 1000) if step.round_done else 0
+        work.save(self._state, {"kind": step.cursor.kind, "after": step.cursor.after, "next_round_ms": pause_ms})
         return Progress(more=not step.round_done, left=len(targets), unit="segments")

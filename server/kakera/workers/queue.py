@@ -7,8 +7,11 @@ dies. The name says everything; the content is the first reason, for people.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,6 +77,21 @@ class HealQueue:
                     continue
                 found.append(Job(match[1], int(match[2], 16), reason))
         return sorted(found, key=lambda job: (job.kind != "journal", job.segment))
+
+    @contextmanager
+    def exclusive(self) -> Iterator[bool]:
+        """True for the one process that may heal now: a strand made by two at once would be made of both."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        fd = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(fd)
 
     def done(self, job: Job) -> None:
         """The segment is whole again, or gone."""

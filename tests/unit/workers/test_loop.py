@@ -76,6 +76,13 @@ def test_the_queue_is_shared_idempotent_and_ordered(tmp_path: Path) -> None:
     assert [job.segment for job in worker.jobs()] == [9, 7]
 
 
+def test_one_process_heals_at_a_time(tmp_path: Path) -> None:
+    with HealQueue(tmp_path).exclusive() as first, HealQueue(tmp_path).exclusive() as second:
+        assert (first, second) == (True, False)
+    with HealQueue(tmp_path).exclusive() as again:
+        assert again
+
+
 def test_a_queue_that_cannot_write_does_not_stop_the_reader(tmp_path: Path) -> None:
     (tmp_path / "heal").write_text("a file where the folder should be")
     HealQueue(tmp_path).report("bulk", 7, 2, 3, "crc")

@@ -1,0 +1,30 @@
+"""What is asked of the kernel once a process: to end with its parent, many descriptors, no core dumps. Standard
+library only."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+
+from kakera.base import limits
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent(parent: int) -> None:
+    """SIGTERM when the process `parent` ends, even by SIGKILL. To be called in its child, which exits if it is too
+    late already."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def set_limits() -> None:
+    """Many descriptors; no core dumps, in which keys would lie in the clear (R10)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, limits.OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
