@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from kakera.segments.drive import BULK, Strand
+from kakera.segments.drive import BULK, JOURNAL, Strand
 from kakera.segments.identity import Drives
 from kakera.segments.map import Layout, learn
 from kakera.segments.meta import DataMeta
@@ -41,7 +41,9 @@ class SegmentCensus(NamedTuple):
 
     strands: index -> slot. missing: indices without a strand on a present drive. faults: index -> [(offset, reason)] of
     records that count and are not whole there. lost: offsets of records that count and cannot be decoded. orphans: only
-    when it was asked who refers to DATA. live_bytes, orphan_bytes: of each strand.
+    when it was asked who refers to DATA. gaps: [start, stop) between records that no strand can tell anything about; in
+    a journal segment what was there is lost, in bulk it may never have been written: live_bytes below what the index
+    says tells. live_bytes, orphan_bytes: of each strand, its header not counted.
     """
 
     target: Target
@@ -52,6 +54,7 @@ class SegmentCensus(NamedTuple):
     faults: dict[int, list[tuple[int, str]]]
     lost: list[int]
     orphans: list[Orphan]
+    gaps: list[tuple[int, int]]
     records: int
     live_bytes: int
     orphan_bytes: int
@@ -115,8 +118,15 @@ def examine(target: Target, drives: Drives, *, refers: Refers | None, throttle: 
     faults: dict[int, list[tuple[int, str]]] = {}
     lost: list[int] = []
     orphans: list[Orphan] = []
+    gaps: list[tuple[int, int]] = []
     records = live_bytes = orphan_bytes = end = 0
+    last = -1
     for found in walk(layout, upto, throttle):
+        if found.offset > end:
+            gaps.append((end, found.offset))
+        if target.kind == JOURNAL and end and found.header.sequence != last + 1:
+            lost.append(end)
+        last = found.header.sequence
         end = found.offset + found.length
         orphan = _orphan(found, target, refers)
         if orphan is not None:
@@ -126,7 +136,7 @@ def examine(target: Target, drives: Drives, *, refers: Refers | None, throttle: 
         if refers is None and found.punched and not found.pieces:
             continue
         records += 1
-        live_bytes += found.length
+        live_bytes += found.length if found.offset else 0
         for index, reason in found.bad.items():
             faults.setdefault(index, []).append((found.offset, reason))
         if not found.decodable:
@@ -136,7 +146,7 @@ def examine(target: Target, drives: Drives, *, refers: Refers | None, throttle: 
     strands = {index: drive.slot for index, drive in layout.drives.items()}
     missing = [index for index in range(layout.k + layout.m) if index not in strands]
     return SegmentCensus(
-        target, layout.k, layout.m, strands, missing, faults, lost, orphans, records, live_bytes, orphan_bytes
+        target, layout.k, layout.m, strands, missing, faults, lost, orphans, gaps, records, live_bytes, orphan_bytes
     )
 
 

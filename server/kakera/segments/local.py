@@ -141,7 +141,7 @@ class LocalDrive:
     def read(self, strand: Strand, offset: int, length: int) -> bytes:
         if faults.plan is not None:
             faults.hit("drive.read", str(self._path(strand)))
-        handle = self._open(strand)
+        handle = self._open(strand) if offset else self._open_anew(strand)
         data = os.pread(handle.fd, length, offset)
         if len(data) < length and data:
             pieces = [data]
@@ -280,6 +280,16 @@ class LocalDrive:
         handle = _Handle(fd)
         self._remember(strand, handle)
         return handle
+
+    def _open_anew(self, strand: Strand) -> _Handle:
+        """For a read of the header: of the file that has the name now. An open file that was removed or replaced reads
+        as if all were well, and a census would believe it."""
+        handle = self._handles.get(strand)
+        if handle is not None:
+            self.check()
+            if os.fstat(handle.fd).st_nlink == 0:
+                self._forget(strand)
+        return self._open(strand)
 
     def _remember(self, strand: Strand, handle: _Handle) -> None:
         with self._lock:

@@ -37,6 +37,7 @@ _COMMON = struct.Struct("<QQ16sIII")  # segment, sequence, command id, meta leng
 FULL = struct.Struct("<4sBBBBQQ16sIIIIII")
 CRCS = struct.Struct("<III")  # body crc, m << 8, record crc: bytes 52 to 64
 _TAIL = struct.Struct("<I")
+_END = struct.Struct("<III")  # body crc, m << 8, record crc
 _ALIGN = 8
 
 crc32c: Callable[[bytes], int] = google_crc32c.value  # the C implementation takes bytes only
@@ -136,28 +137,27 @@ class Draft(NamedTuple):
 
 
 class Encoder:
-    """Lays one draft on strand after strand of a segment; the common crc is computed once."""
+    """Lays one draft on strand after strand of a segment; what the strands share is packed and its crc computed once."""
 
-    __slots__ = ("_crc", "_draft", "_mk", "_segment", "_sequence", "length")
+    __slots__ = ("_common", "_crc", "_draft", "_k", "_lead", "_mk", "length")
 
     def __init__(self, draft: Draft, segment: int, sequence: int) -> None:
         self._draft = draft
-        self._segment = segment
-        self._sequence = sequence
+        self._lead = MAGIC + bytes((draft.type, draft.flags))
+        self._k = draft.k
         self._mk = draft.m << 8
-        common = _COMMON.pack(segment, sequence, draft.command_id, len(draft.meta), draft.body_bytes, draft.body_size)
-        self._crc = extend(crc32c(common + _TAIL.pack(self._mk)), draft.meta)
-        self.length = record_length(len(draft.meta), draft.body_bytes)
+        meta = draft.meta
+        self._common = _COMMON.pack(
+            segment, sequence, draft.command_id, len(meta), draft.body_bytes, draft.body_size
+        )
+        self._crc = extend(crc32c(self._common + _TAIL.pack(self._mk)), meta)
+        self.length = record_length(len(meta), draft.body_bytes)
 
     def strand(self, index: int, body_crc: int) -> bytes:
         """The 64 header bytes for strand `index`, whose body (or crc table) has `body_crc`."""
-        d = self._draft
-        lead = MAGIC + bytes((d.type, d.flags, index, d.k))
+        lead = self._lead + bytes((index, self._k))
         crc = extend(self._crc, lead + _TAIL.pack(body_crc))
-        return FULL.pack(
-            MAGIC, d.type, d.flags, index, d.k, self._segment, self._sequence, d.command_id,
-            len(d.meta), d.body_bytes, d.body_size, body_crc, self._mk, crc,
-        )  # fmt: skip
+        return lead + self._common + _END.pack(body_crc, self._mk, crc)
 
     def whole(self, index: int, body: Buffer = b"") -> bytes:
         """The complete record for strand `index`: header, meta, table, body, padding."""

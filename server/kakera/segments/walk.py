@@ -91,12 +91,12 @@ def walk(layout: Layout, upto: int, throttle: Throttle) -> Iterator[Found]:
     """Every record before byte `upto`, in order."""
     windows = {index: Window(drive, layout.strand, index, throttle) for index, drive in layout.drives.items()}
     offset = 0
+    last = -1  # sequences rise along a strand: bytes that look like an older record are not the next one
     while offset < upto:
-        header = _agreed(windows, layout.strand, offset)
+        header = _agreed(windows, layout.strand, offset, last)
         if header is None:
-            after = _next_record(
-                windows, layout.strand, offset + _ALIGN, min(upto, offset + limits.MAX_SCAN_SKIP_BYTES)
-            )
+            stop = min(upto, offset + limits.MAX_SCAN_SKIP_BYTES)
+            after = _next_record(windows, layout.strand, range(offset + _ALIGN, stop), last)
             if after is None:
                 return
             offset = after
@@ -105,6 +105,7 @@ def walk(layout: Layout, upto: int, throttle: Throttle) -> Iterator[Found]:
             return
         yield _found(windows, layout.strand, offset, header)
         offset += header.length
+        last = header.sequence
 
 
 def _head_at(window: Window, strand: Strand, offset: int) -> Header | None:
@@ -116,10 +117,10 @@ def _head_at(window: Window, strand: Strand, offset: int) -> Header | None:
     return header if verify_head(header, data) else None
 
 
-def _agreed(windows: dict[int, Window], strand: Strand, offset: int) -> Header | None:
-    """The header that most strands have at `offset`."""
+def _agreed(windows: dict[int, Window], strand: Strand, offset: int, last: int) -> Header | None:
+    """The header after sequence `last` that most strands have at `offset`."""
     heads = {index: _head_at(window, strand, offset) for index, window in windows.items()}
-    good = {index: head for index, head in heads.items() if head is not None}
+    good = {index: head for index, head in heads.items() if head is not None and head.sequence > last}
     if not good:
         return None
     votes = Counter((head.sequence, head.length, head.command_id) for head in good.values())
@@ -127,18 +128,18 @@ def _agreed(windows: dict[int, Window], strand: Strand, offset: int) -> Header |
     return next(head for head in good.values() if (head.sequence, head.length, head.command_id) == winner)
 
 
-def _next_record(windows: dict[int, Window], strand: Strand, start: int, stop: int) -> int | None:
-    """The first place from `start` on where any strand has a whole header; None when there is none before `stop`."""
+def _next_record(windows: dict[int, Window], strand: Strand, span: range, last: int) -> int | None:
+    """The first place in `span` where any strand has a whole header after sequence `last`; None when there is none."""
     best: int | None = None
     for window in windows.values():
-        offset = start
-        limit = stop if best is None else best
+        offset = span.start
+        limit = span.stop if best is None else best
         while offset < limit:
             data = window.read(offset, min(limits.SCAN_WINDOW_BYTES, limit - offset + HEADER_BYTES))
             if len(data) < HEADER_BYTES:
                 break
             at = data.find(MAGIC)
-            while at >= 0 and ((offset + at) % _ALIGN or _head_at(window, strand, offset + at) is None):
+            while at >= 0 and not _begins(window, strand, offset + at, last):
                 at = data.find(MAGIC, at + 1)
             if at >= 0 and offset + at < limit:
                 best = offset + at
@@ -146,6 +147,13 @@ def _next_record(windows: dict[int, Window], strand: Strand, start: int, stop: i
             offset += max(len(data) - HEADER_BYTES, _ALIGN)
             offset -= offset % _ALIGN
     return best
+
+
+def _begins(window: Window, strand: Strand, offset: int, last: int) -> bool:
+    if offset % _ALIGN:
+        return False
+    header = _head_at(window, strand, offset)
+    return header is not None and header.sequence > last
 
 
 def _found(windows: dict[int, Window], strand: Strand, offset: int, header: Header) -> Found:

@@ -55,7 +55,14 @@ class Cluster:
     """Formatted drives with everything that reads and writes them."""
 
     def __init__(
-        self, root: Path, *, k: int = 4, m: int = 2, drives: int = 0, bulk: Bulk | None = None, reserve_bytes: int = 1 << 20
+        self,
+        root: Path,
+        *,
+        k: int = 4,
+        m: int = 2,
+        drives: int = 0,
+        bulk: Bulk | None = None,
+        reserve_bytes: int = 1 << 20,
     ) -> None:
         self.root = root
         self.k, self.m = k, m
@@ -88,12 +95,12 @@ class Cluster:
         self._numbers += 1
         return ids.segment_id(1, self._numbers)
 
-    # --- journal segments, laid by hand ---------------------------------------------------------------------------------
+    # --- journal segments, laid by hand -------------------------------------------------------------------------
 
     def new_journal(self, *, without: tuple[int, ...] = ()) -> JournalSegment:
         return JournalSegment(self, self.next_segment(), without)
 
-    # --- hands ----------------------------------------------------------------------------------------------------------
+    # --- hands --------------------------------------------------------------------------------------------------
 
     def path(self, slot: int, strand: Strand) -> Path:
         return self.root / f"d{slot}" / strand.kind / ids.segment_name(strand.segment)

@@ -10,9 +10,7 @@ import pytest
 from kakera.base import limits
 from kakera.segments.codec import CodingError, codec, fragment_length
 
-PROFILES = [
-    (k, m) for k in range(limits.MIN_K, limits.MAX_K + 1) for m in range(limits.MIN_M, limits.MAX_M + 1)
-]
+PROFILES = [(k, m) for k in range(limits.MIN_K, limits.MAX_K + 1) for m in range(limits.MIN_M, limits.MAX_M + 1)]
 
 
 @pytest.mark.parametrize(("k", "m"), PROFILES)
