@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from kakera.base import clock, errors
 from kakera.base.ids import new_id
-from kakera.index.interface import Rows
+from kakera.index.interface import Rows, still
 from kakera.index.tables import BUCKETS, ENTRIES, BucketRow, EntryRow, Location, VersionRow
 from kakera.core.copying import Running
 from kakera.core.values import BucketInfo
@@ -85,10 +85,11 @@ def find_row(store: Store, bucket: BucketInfo, key: bytes, version: bytes | None
     """The row of the newest version (None when it is a marker or nothing), or of exactly `version`."""
     if store.journal.state.mode != "ready":
         check_readable(store, bucket.bucket_id, key)
-    current = store.index.get(ENTRIES, (bucket.bucket_id, key))
     if version is None:
-        return current
-    return find_version(store.index, current, bucket.bucket_id, key, version)
+        return store.index.get(ENTRIES, (bucket.bucket_id, key))
+    with still(store.index):  # the version may be on its way from one table to the other
+        current = store.index.get(ENTRIES, (bucket.bucket_id, key))
+        return find_version(store.index, current, bucket.bucket_id, key, version)
 
 
 def location(row: Row) -> Location:
