@@ -354,6 +354,8 @@ class Committer:
             except Exception as error:
                 log.error("index.commit_failed", attempt=attempt, error=str(error))
                 self.index.rollback()
+                if self.index.mark() == mark:
+                    break  # it happened all the same; once more would count its bodies twice
                 self.index.begin()
                 for fact in turn.facts:
                     execute(apply(fact, self.index), self.index)

@@ -37,7 +37,7 @@ def test_a_version_is_found_while_the_newer_one_is_deleted(tmp_path: Path) -> No
             writer.commit(Mark(2, 1, 1))
         return found
 
-    reader.get = promoted_between_reads  # type: ignore[method-assign, assignment]
+    reader.get = promoted_between_reads  # type: ignore[method-assign]
     held: Any = SimpleNamespace(index=reader, journal=SimpleNamespace(state=SimpleNamespace(mode="ready")))
     bucket: Any = SimpleNamespace(bucket_id=7)
     found = store.find_row(held, bucket, b"k", b"v1")
