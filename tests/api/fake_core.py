@@ -7,12 +7,10 @@ an operation raise, to see what the dialect tells a client of a failure.
 
 from __future__ import annotations
 
-import bisect
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
 
 import msgspec
 
@@ -30,8 +28,6 @@ from kakera.core.values import (
     Condition,
     Deleted,
     Digests,
-    Listed,
-    ListPage,
     NewObject,
     ObjectInfo,
     ObjectRead,
@@ -46,6 +42,7 @@ from kakera.dialects.s3.checksums import compute, encode
 from kakera.dialects.s3.core_api import Core
 from kakera.index.tables import PartRow
 from kakera.journal.records import Checksum
+from tests.api.fake_listing import FakeListing, grouped
 
 PIECE_BYTES = 64 * limits.KIB
 
@@ -196,10 +193,10 @@ class FakeObjects:
         data, digests = await drain(body)
         store.hit("put")
         check_write(condition, self.newest(store, bucket, new.key))
-        return self.store(store, bucket, owner.account_id, new, data, digests.md5.hex(), digests.checksum)
+        return self.store(store, bucket, owner.account_id, new, data, etag=digests.md5.hex(), checksum=digests.checksum)
 
     def store(
-        self, store: FakeStore, bucket: BucketInfo, owner: str, new: NewObject, data: bytes, etag: str,
+        self, store: FakeStore, bucket: BucketInfo, owner: str, new: NewObject, data: bytes, *, etag: str,
         checksum: Checksum | None, parts: list[tuple[PartInfo, int]] | None = None,
     ) -> Stored:  # fmt: skip
         bucket = store.by_id(bucket.bucket_id).info
@@ -299,7 +296,13 @@ class FakeObjects:
         )
         checksum = _checksum(checksum_algorithm, found.data) or info.checksum
         return self.store(
-            store, bucket, owner.account_id, made, found.data, hashlib.md5(found.data).hexdigest(), checksum
+            store,
+            bucket,
+            owner.account_id,
+            made,
+            found.data,
+            etag=hashlib.md5(found.data).hexdigest(),
+            checksum=checksum,
         )
 
     async def set_tags(
@@ -349,7 +352,7 @@ class FakeMultipart:
         return self._upload(store, bucket, key, upload_id).info
 
     async def put_part(
-        self, store: FakeStore, bucket: BucketInfo, key: bytes, upload_id: bytes, number: int, body: BodySource
+        self, store: FakeStore, bucket: BucketInfo, key: bytes, upload_id: bytes, number: int, *, body: BodySource
     ) -> PartInfo:
         upload = self._upload(store, bucket, key, upload_id)
         data, digests = await drain(body)
@@ -425,8 +428,8 @@ class FakeMultipart:
         return choose([row for row, _ in upload.parts.values()], wanted)
 
     async def complete(
-        self, store: FakeStore, bucket: BucketInfo, key: bytes, upload_id: bytes, chosen: Sequence[PartRow],
-        combined: Combined, *, condition: Condition | None = None,
+        self, store: FakeStore, bucket: BucketInfo, key: bytes, upload_id: bytes, chosen: Sequence[PartRow], *,
+        combined: Combined, condition: Condition | None = None,
     ) -> Stored:  # fmt: skip
         held = store.by_id(bucket.bucket_id)
         if not chosen:
@@ -439,7 +442,14 @@ class FakeMultipart:
             parts.append((part_info(row), len(data)))
             data += upload.parts[row.part_number][1]
         stored = self._objects.store(
-            store, bucket, upload.info.owner, upload.new, data, combined.etag, combined.checksum, parts
+            store,
+            bucket,
+            upload.info.owner,
+            upload.new,
+            data,
+            etag=combined.etag,
+            checksum=combined.checksum,
+            parts=parts,
         )
         held.completed[upload_id] = stored
         del held.uploads[upload_id]
@@ -454,76 +464,6 @@ def part_info(row: PartRow) -> PartInfo:
     algorithm, _, value = row.checksum.partition(":")
     checksum = Checksum(algorithm, value) if algorithm else None
     return PartInfo(row.part_number, row.size, row.etag, row.mtime_ms, checksum)
-
-
-def grouped(key: bytes, prefix: bytes, delimiter: bytes) -> bytes | None:
-    """The common prefix a key falls under."""
-    if not delimiter:
-        return None
-    at = key.find(delimiter, len(prefix))
-    return None if at < 0 else key[: at + len(delimiter)]
-
-
-class FakeListing:
-    """Slow and plain: every page walks all keys."""
-
-    def list_objects(
-        self, rows: Any, bucket_id: int, *, prefix: bytes, delimiter: bytes, after: bytes, limit: int
-    ) -> ListPage:
-        held = rows.by_id(bucket_id).keys
-        lines = [listed(held[key][0]) for key in sorted(held) if not held[key][0].marker]
-        return self._page(lines, prefix, delimiter, lambda line: line.key > after, after, limit)
-
-    def list_versions(
-        self, rows: Any, bucket_id: int, *, prefix: bytes, delimiter: bytes, key_marker: bytes,
-        version_marker: bytes | None, limit: int,
-    ) -> ListPage:  # fmt: skip
-        held = rows.by_id(bucket_id).keys
-        lines: list[Listed] = []
-        for key in sorted(held):
-            lines += [listed(version, latest=at == 0) for at, version in enumerate(held[key])]
-        if version_marker is not None:
-            at = bisect.bisect_left([line.key for line in lines], key_marker)
-            gone = at
-            while at < len(lines) and lines[at].key == key_marker and lines[at].version != version_marker:
-                at += 1
-            if at == len(lines) or lines[at].key != key_marker:
-                at = gone - 1  # the marker is no longer there: everything from its key on
-            return self._page(lines[at + 1 :], prefix, delimiter, lambda line: True, b"", limit, versions=True)
-        return self._page(
-            lines, prefix, delimiter, lambda line: line.key > key_marker, key_marker, limit, versions=True
-        )
-
-    def _page(
-        self, lines: list[Listed], prefix: bytes, delimiter: bytes, follows: Callable[[Listed], bool], after: bytes,
-        limit: int, *, versions: bool = False,
-    ) -> ListPage:  # fmt: skip
-        entries: list[Listed] = []
-        prefixes: list[bytes] = []
-        for line in lines:
-            if not line.key.startswith(prefix) or not follows(line):
-                continue
-            group = grouped(line.key, prefix, delimiter)
-            if group is not None and (group in prefixes or group <= after):
-                continue
-            if len(entries) + len(prefixes) == limit:
-                last = entries[-1] if entries else None
-                if last is None or (prefixes and prefixes[-1] > last.key):
-                    return ListPage(entries, prefixes, True, prefixes[-1], None)
-                return ListPage(entries, prefixes, True, last.key, last.version if versions else None)
-            if group is not None:
-                prefixes.append(group)
-            else:
-                entries.append(line)
-        return ListPage(entries, prefixes, False)
-
-
-def listed(version: Version, *, latest: bool = True) -> Listed:
-    info = version.info
-    checksum = info.checksum.algorithm if info.checksum else ""
-    return Listed(
-        info.key, info.version, info.mtime_ms, info.size, info.etag, info.owner, checksum, latest, version.marker
-    )
 
 
 def fake_core() -> Core:

@@ -47,11 +47,11 @@ def _delete(key: bytes) -> Callable[[Stack, BucketInfo], Awaitable[object]]:
 def _complete(key: bytes, data: bytes) -> Callable[[Stack, BucketInfo], Awaitable[object]]:
     async def act(stack: Stack, bucket: BucketInfo) -> object:
         upload = await multipart.create(stack.store, bucket, OWNER, NewObject(key))
-        part = await multipart.put_part(stack.store, bucket, key, upload.upload_id, 1, Body(data))
+        part = await multipart.put_part(stack.store, bucket, key, upload.upload_id, 1, body=Body(data))
         wanted = [CompletePart(1, part.etag)]
         chosen = await multipart.parts_for(stack.store, bucket, key, upload.upload_id, wanted)
         return await multipart.complete(
-            stack.store, bucket, key, upload.upload_id, chosen, multipart.Combined(f"{part.etag}-1", None)
+            stack.store, bucket, key, upload.upload_id, chosen, combined=multipart.Combined(f"{part.etag}-1", None)
         )
 
     return act

@@ -64,7 +64,7 @@ async def _meta(store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes) 
 
 
 async def put_part(
-    store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, number: int, body: BodySource
+    store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, number: int, *, body: BodySource
 ) -> PartInfo:
     """Store (or replace) one part. Raises NoSuchUpload before and after the body was read, InvalidArgument for its number."""
     if not 1 <= number <= limits.MAX_PART_NUMBER:
@@ -91,7 +91,7 @@ async def copy_part(store: Store, source: Source, target: Target) -> PartInfo:
     algorithm = upload.checksum_algorithm
     body = SourceBody(read, algorithm, store.digest(algorithm) if algorithm else None)
     try:
-        return await put_part(store, target.bucket, target.key, target.upload_id, target.number, body)
+        return await put_part(store, target.bucket, target.key, target.upload_id, target.number, body=body)
     finally:
         body.close()
 
@@ -172,7 +172,7 @@ async def parts_for(
 
 
 async def complete(
-    store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, chosen: Sequence[PartRow], combined: Combined, *,
+    store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, chosen: Sequence[PartRow], *, combined: Combined,
     condition: Condition | None = None,
 ) -> Stored:  # fmt: skip
     """Make the object of `chosen` (from `parts_for`). Repeated, also after a crash or a newer PUT, it answers as the first time."""
@@ -213,4 +213,7 @@ def _remembered(store: Store, bucket: BucketInfo, upload_id: bytes) -> Stored:
     return Stored(reply.body.decode(), reply.version, bucket.versioning != 0, 0, reply.value, None)
 
 
-__all__ = ["Account", "Combined", "abort", "choose", "complete", "create", "get", "list_parts", "parts_for", "put_part", "ranges"]
+__all__ = [
+    "Account", "Combined", "abort", "choose", "complete", "copy_part", "create", "get", "list_parts", "list_uploads", "parts_for",
+    "put_part", "ranges",
+]  # fmt: skip

@@ -123,7 +123,7 @@ class Multipart(Protocol):
     ) -> UploadInfo: ...
 
     async def put_part(
-        self, store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, number: int, body: BodySource
+        self, store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, number: int, *, body: BodySource
     ) -> PartInfo: ...
 
     async def copy_part(self, store: Store, source: Source, target: Target) -> PartInfo: ...
@@ -157,8 +157,8 @@ class Multipart(Protocol):
         key: bytes,
         upload_id: bytes,
         chosen: Sequence[PartRow],
-        combined: Combined,
         *,
+        combined: Combined,
         condition: Condition | None = None,
     ) -> Stored: ...
 

@@ -53,7 +53,7 @@ async def upload_part(call: Call) -> Response:
     number = parse.part_number(call.request.query.get("partNumber"))
     upload = await call.core.multipart.get(call.store, bucket, call.key, _upload_id(call))
     body = await call.body(default_algorithm=upload.checksum_algorithm or None)
-    part = await call.core.multipart.put_part(call.store, bucket, call.key, upload.upload_id, number, body)
+    part = await call.core.multipart.put_part(call.store, bucket, call.key, upload.upload_id, number, body=body)
     answer = [("etag", f'"{part.etag}"')]
     if part.checksum is not None:
         answer.append(("x-amz-checksum-" + part.checksum.algorithm.lower(), part.checksum.value))
@@ -163,7 +163,9 @@ async def complete_multipart_upload(call: Call) -> Response:
         combined = Combined(combined_etag(chosen), combined_checksum(upload, chosen, claimed))
     else:
         combined = Combined("", None)
-    stored = await multipart.complete(call.store, bucket, call.key, upload_id, chosen, combined, condition=condition)
+    stored = await multipart.complete(
+        call.store, bucket, call.key, upload_id, chosen, combined=combined, condition=condition
+    )
     checksum = stored.checksum if chosen else await _remembered_checksum(call, bucket, stored)
     return _completed(call, stored, checksum)
 

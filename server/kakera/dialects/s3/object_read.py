@@ -81,7 +81,7 @@ async def get_object(call: Call) -> Response:
         if byte_range is not None or number is not None:
             status = _partial(answer, info, read.start, read.stop)
             if number is not None:
-                await _part_headers(call, bucket, info, number, answer, version)
+                await _part_headers(call, bucket, info, answer, number=number, version=version)
         elif info.checksum is not None and headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
             render.add_checksum(answer, info.checksum)
         body = read.body
@@ -122,7 +122,7 @@ async def _head_part(call: Call, bucket: BucketInfo, version: bytes | None, numb
     read.close()
     answer = render.object_headers(read.info)
     status = _partial(answer, read.info, read.start, read.stop)
-    await _part_headers(call, bucket, read.info, number, answer, version)
+    await _part_headers(call, bucket, read.info, answer, number=number, version=version)
     return Response(status, answer, None, read.stop - read.start)
 
 
@@ -145,7 +145,7 @@ def _part_number(query: dict[str, str], headers: parse.Headers) -> int | None:
 
 
 async def _part_headers(
-    call: Call, bucket: BucketInfo, info: ObjectInfo, number: int, answer: render.HeaderList, version: bytes | None
+    call: Call, bucket: BucketInfo, info: ObjectInfo, answer: render.HeaderList, *, number: int, version: bytes | None
 ) -> None:
     """x-amz-mp-parts-count and the part's own checksum."""
     wants_checksum = call.request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED"
