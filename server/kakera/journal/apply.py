@@ -115,10 +115,10 @@ def execute(changes: Sequence[Change], index: Index) -> None:
 def reply_of(fact: Fact) -> Ok:
     """What the command that made `fact` is answered, now and when it is sent again."""
     if fact.type in (Type.OBJECT, Type.MARKER, Type.DELETE):
-        meta = codec.META[fact.type].decode(fact.meta)
+        meta = codec.meta_of(fact.type, fact.meta)
         return Ok(version=meta.version, marker=fact.type == Type.MARKER, sequence=fact.sequence)
     if fact.type == Type.SETTINGS:
-        return Ok(sequence=fact.sequence, value=codec.META[Type.SETTINGS].decode(fact.meta).bucket_id)
+        return Ok(sequence=fact.sequence, value=codec.meta_of(Type.SETTINGS, fact.meta).bucket_id)
     return Ok(sequence=fact.sequence)
 
 
@@ -126,7 +126,7 @@ def reply_of(fact: Fact) -> Ok:
 
 
 def _object(draft: _Draft, fact: Fact) -> None:
-    meta: ObjectMeta = codec.META[Type.OBJECT].decode(fact.meta)
+    meta: ObjectMeta = codec.meta_of(Type.OBJECT, fact.meta)
     moved = bool(fact.flags & Flag.MOVED)
     entry = _entry(meta, fact)
     old: EntryRow | VersionRow | None = None
@@ -224,7 +224,7 @@ def _remove_older(draft: _Draft, bucket_id: int, key: bytes, version: bytes) -> 
 
 
 def _delete(draft: _Draft, fact: Fact) -> None:
-    meta = codec.META[Type.DELETE].decode(fact.meta)
+    meta = codec.meta_of(Type.DELETE, fact.meta)
     place = (meta.bucket_id, meta.key)
     current = draft.rows.get(ENTRIES, place)
     if current is not None and current.version == meta.version:
@@ -248,7 +248,7 @@ def _promote(draft: _Draft, place: tuple[int, bytes], gone: bytes | None) -> Non
 
 
 def _marker(draft: _Draft, fact: Fact) -> None:
-    meta: MarkerMeta = codec.META[Type.MARKER].decode(fact.meta)
+    meta: MarkerMeta = codec.meta_of(Type.MARKER, fact.meta)
     place = (meta.bucket_id, meta.key)
     current = draft.rows.get(ENTRIES, place)
     order = meta.order or fact.sequence
@@ -331,7 +331,7 @@ def _take_parts(draft: _Draft, meta: ObjectMeta, fact: Fact) -> None:
 
 
 def _upload(draft: _Draft, fact: Fact) -> None:
-    meta = codec.META[Type.UPLOAD].decode(fact.meta)
+    meta = codec.meta_of(Type.UPLOAD, fact.meta)
     draft.put(
         UPLOADS,
         UploadRow(
@@ -341,7 +341,7 @@ def _upload(draft: _Draft, fact: Fact) -> None:
 
 
 def _part(draft: _Draft, fact: Fact) -> None:
-    meta: PartMeta = codec.META[Type.PART].decode(fact.meta)
+    meta: PartMeta = codec.meta_of(Type.PART, fact.meta)
     old = draft.rows.get(PARTS, (meta.upload_id, meta.part_number))
     if old is not None:
         _release_chunks(draft, old.part_id)
@@ -359,7 +359,7 @@ def _part(draft: _Draft, fact: Fact) -> None:
 
 
 def _abort(draft: _Draft, fact: Fact) -> None:
-    meta = codec.META[Type.ABORT].decode(fact.meta)
+    meta = codec.meta_of(Type.ABORT, fact.meta)
     _release_parts(draft, meta.upload_id)
     draft.remove(UPLOADS, (meta.bucket_id, meta.key, meta.upload_id))
 
@@ -368,7 +368,7 @@ def _abort(draft: _Draft, fact: Fact) -> None:
 
 
 def _settings(draft: _Draft, fact: Fact) -> None:
-    meta: SettingsMeta = codec.META[Type.SETTINGS].decode(fact.meta)
+    meta: SettingsMeta = codec.meta_of(Type.SETTINGS, fact.meta)
     if meta.alive:
         draft.put(
             BUCKETS,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def live(fact: Fact, rows: Rows) -> bool:
     """True when a row still points at this record. Pure."""
-    meta = codec.META[fact.type].decode(fact.meta)
+    meta = codec.meta_of(fact.type, fact.meta)
     if fact.type in (Type.OBJECT, Type.MARKER):
         current = rows.get(ENTRIES, (meta.bucket_id, meta.key))
         row = find_version(rows, current, meta.bucket_id, meta.key, meta.version)
@@ -42,7 +42,7 @@ def live(fact: Fact, rows: Rows) -> bool:
 
 def moved(fact: Fact, proposal: Proposal, rows: Rows) -> Proposal:
     """The same record with its identity and order written out, so that it means the same wherever it lies. Pure."""
-    meta = codec.META[fact.type].decode(fact.meta)
+    meta = codec.meta_of(fact.type, fact.meta)
     if fact.type in (Type.OBJECT, Type.MARKER) and not meta.order:
         meta = msgspec.structs.replace(meta, order=fact.sequence)
     elif fact.type == Type.PART:

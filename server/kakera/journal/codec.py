@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -20,5 +21,13 @@ META: dict[int, msgspec.msgpack.Decoder[Any]] = {
     Type.ABORT: msgspec.msgpack.Decoder(records.AbortMeta),
     Type.SETTINGS: msgspec.msgpack.Decoder(records.SettingsMeta),
 }
+
+
+@lru_cache(maxsize=64)
+def meta_of(record: int, meta: bytes) -> Any:
+    """The decoded meta. One turn of the committer asks for the same one up to four times; metas are frozen, so they can be shared."""
+    return META[record].decode(meta)
+
+
 OK = msgspec.msgpack.Decoder(commands.Ok)
 SEGMENT_BYTES = msgspec.msgpack.Decoder(list[tuple[int, int]])

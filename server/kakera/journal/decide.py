@@ -69,7 +69,7 @@ def segments_named(command: commands.Command) -> list[int]:
         record = Type(command.record)
     else:
         return []
-    return [chunk.segment for chunk in codec.META[record].decode(command.meta).chunks]
+    return [chunk.segment for chunk in codec.meta_of(record, command.meta).chunks]
 
 
 # --- conditions -----------------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def _unversioned(bucket: BucketRow) -> int:
 def _put(command: commands.Put, rows: Rows, _next: int) -> Decision:
     bucket = _at_generation(rows, command.bucket, command.bucket_id, command.generation)
     if command.condition is not None:
-        meta: ObjectMeta = codec.META[Type.OBJECT].decode(command.meta)
+        meta: ObjectMeta = codec.meta_of(Type.OBJECT, command.meta)
         check(command.condition, rows.get(ENTRIES, (meta.bucket_id, meta.key)))
     return Decision((Proposal(Type.OBJECT, _unversioned(bucket), command.id, command.meta, command.body),), None)
 
@@ -162,7 +162,7 @@ def find_version(
 
 def _rewrite(command: commands.Rewrite, rows: Rows, _next: int) -> Decision:
     """MOVED: only if the row still points where the worker read it (R7)."""
-    meta = codec.META[command.record].decode(command.meta)
+    meta = codec.meta_of(command.record, command.meta)
     row: PartRow | EntryRow | VersionRow | None
     if isinstance(meta, PartMeta):
         row = rows.get(PARTS, (meta.upload_id, meta.part_number))
@@ -188,7 +188,7 @@ def _create_upload(command: commands.CreateUpload, rows: Rows, _next: int) -> De
 
 def _put_part(command: commands.PutPart, rows: Rows, _next: int) -> Decision:
     _bucket(rows, command.bucket, command.bucket_id)
-    meta: PartMeta = codec.META[Type.PART].decode(command.meta)
+    meta: PartMeta = codec.meta_of(Type.PART, command.meta)
     if rows.get(UPLOADS, (meta.bucket_id, meta.key, meta.upload_id)) is None:
         raise errors.NoSuchUpload(upload_id=meta.upload_id.hex())
     return Decision((Proposal(Type.PART, 0, command.id, command.meta, command.body),), None)
@@ -196,7 +196,7 @@ def _put_part(command: commands.PutPart, rows: Rows, _next: int) -> Decision:
 
 def _complete(command: commands.Complete, rows: Rows, _next: int) -> Decision:
     """A repeated Complete is answered as the first was, whatever happened to the key since (R16)."""
-    meta: ObjectMeta = codec.META[Type.OBJECT].decode(command.meta)
+    meta: ObjectMeta = codec.meta_of(Type.OBJECT, command.meta)
     done = rows.get(COMPLETED, (meta.body_id,))
     if done is not None:
         reply: Ok = msgspec.msgpack.decode(done.reply, type=Ok)
@@ -226,7 +226,7 @@ def _abort(command: commands.Abort, rows: Rows, _next: int) -> Decision:
 
 
 def _settings(command: commands.PutSettings, rows: Rows, next_sequence: int) -> Decision:
-    meta: SettingsMeta = codec.META[Type.SETTINGS].decode(command.meta)
+    meta: SettingsMeta = codec.meta_of(Type.SETTINGS, command.meta)
     row = rows.get(BUCKETS, (meta.name,))
     if meta.bucket_id == 0:
         if row is not None:

@@ -19,6 +19,13 @@ _LEVELS: dict[tuple[bool, bool], operations.Level] = {
     (True, False): operations.BUCKET,
     (True, True): operations.OBJECT,
 }
+# What a pre-signed URL adds: it says who asks, not what.
+_SIGNATURE = frozenset(
+    (
+        "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature",
+        "X-Amz-Content-Sha256", "x-id",
+    )
+)  # fmt: skip
 _HEADERS_OF_MEANING = frozenset(
     name
     for row in operations.ALL.operations
@@ -32,7 +39,7 @@ def name_of(request: Request, bucket: str, key: bytes) -> str:
     method that the place does not answer to."""
     method = request.method
     place = (bool(bucket), bool(key))
-    if not request.raw_query:
+    if not request.raw_query or request.query.keys() <= _SIGNATURE:
         plain = _PLAIN.get((method, *place))
         if plain is not None and _HEADERS_OF_MEANING.isdisjoint(request.headers):
             return plain
