@@ -241,7 +241,7 @@ def _cleaning(cfg: Cfg, s: State, com: Com) -> Iterator[Step]:
     assert isinstance(s.mon, Monitor)
     waiting = {call.op for call in s.mon.open}
     if not (cfg.rules.ids_clean and any(rec[1] in waiting for rec in s.segs[floor].recs)):
-        yield from roll(cfg, s._replace(cleans=s.cleans - 1), com, chain(cfg, s.segs, com.cur)[1])
+        yield from roll(cfg, s._replace(cleans=s.cleans - 1), com, chain(s.segs, com.cur)[1])
 
 
 def drop(cols: tuple[Col, ...], floor: int) -> tuple[Col, ...]:

@@ -180,7 +180,7 @@ class Survey:
 
     def missing(self, last: int, n: int) -> list[Place]:
         gone = [(g, i) for g, i, _ in history(self.cfg, self.segs, last, n) if not self.have(g, i)]
-        return gone + [(g, 0) for g in chain(self.cfg, self.segs, last) if not self.have(g, 0)]
+        return gone + [(g, 0) for g in chain(self.segs, last) if not self.have(g, 0)]
 
 
 def recoveries(cfg: Cfg, s: State, away: frozenset[int]) -> Iterator[Step]:
@@ -250,7 +250,7 @@ def replay(cfg: Cfg, t: State, g: int, com: Com) -> State:
     if not (cfg.rules.floor and cfg.rules.ends_at):
         todo = [x for x in todo if any(not c.away and readable(c, x[0], x[1]) for c in t.cols)]
     idx = t.idx
-    if cfg.rules.mark_floor and idx.mark[0] not in chain(cfg, t.segs, g):
+    if cfg.rules.mark_floor and idx.mark[0] not in chain(t.segs, g):
         idx = empty(cfg)
     blind = t.cold or idx == empty(cfg)
     if idx == empty(cfg):
@@ -271,7 +271,7 @@ def replay(cfg: Cfg, t: State, g: int, com: Com) -> State:
 def read_only(cfg: Cfg, s: State, seen: Survey) -> Iterator[Step]:
     """k drives: the index is served as it is, less what any record behind its mark touches on a present strand."""
     for last in seen.newest():
-        links = chain(cfg, s.segs, last)
+        links = chain(s.segs, last)
         if any(not seen.have(g, 0) for g in links):
             continue
         if cfg.rules.ro_valid and s.idx.mark[0] not in links:

@@ -229,17 +229,17 @@ def with_strand(c: Col, g: int, new: Strand) -> Col:
     return c._replace(strands=(*strands[:g], new, *strands[g + 1 :]))
 
 
-def chain(cfg: Cfg, segs: tuple[Seg, ...], last: int) -> list[int]:
-    """Segments from the floor to `last`."""
+def chain(segs: tuple[Seg, ...], last: int, *, floored: bool = True) -> list[int]:
+    """Segments from the floor (or the very first) to `last`."""
     out = [last]
-    while (out[-1] > segs[last].floor or not cfg.rules.floor) and segs[out[-1]].prev >= 0:
+    while (out[-1] > segs[last].floor or not floored) and segs[out[-1]].prev >= 0:
         out.append(segs[out[-1]].prev)
     return out[::-1]
 
 
 def history(cfg: Cfg, segs: tuple[Seg, ...], last: int, count: int) -> Iterator[tuple[int, int, Record]]:
     """Everything that counts from the floor on, in order: (segment, position, record); `count` of the last segment."""
-    links = chain(cfg, segs, last)
+    links = chain(segs, last, floored=cfg.rules.floor)
     for g, after in zip(links, [*links[1:], None], strict=True):
         if after is None:
             end = count
