@@ -39,8 +39,8 @@ class _File:
 
 
 class FakeDrive:
-    """`Drive` in memory. `away`: every call raises DriveAbsent. `sync_fails`: the next syncs raise EIO and what they should have made
-    durable never will be, although it reads clean."""
+    """`Drive` in memory. `away`: every call raises DriveAbsent. `sync_fails`: the next syncs raise EIO and what they
+    should have made durable never will be, although it reads clean."""
 
     def __init__(self, slot: int, countdown: Countdown, *, cluster: str = "fake", domain: str = "") -> None:
         self.slot = slot

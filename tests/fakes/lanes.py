@@ -15,7 +15,7 @@ class InlineLanes(Lanes):
         super().__init__(1.0)
         self._rng = rng
 
-    def run(self, tasks: Mapping[int, Task]) -> dict[int, BaseException]:
+    def run(self, tasks: Mapping[int, Task], need: int) -> dict[int, BaseException]:
         failed: dict[int, BaseException] = {}
         order = list(tasks.items())
         self._rng.shuffle(order)

@@ -1,4 +1,7 @@
-"""Every bound of the server, in one place, each with its reason (R11). Sizes in bytes, times in seconds unless the name says otherwise."""
+"""Every bound of the server, in one place, each with its reason (R11).
+
+Sizes in bytes, times in seconds unless the name says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 
-# --- settings ------------------------------------------------------------------------------------------------------------
+# --- settings ---------------------------------------------------------------------------------------------------------
 MAX_CONFIG_BYTES = 1 * MIB  # a server.toml is a few KiB; a wrong path must not fill the memory
 
-# --- names and metadata -------------------------------------------------------------------------------------------------
+# --- names and metadata -----------------------------------------------------------------------------------------------
 MAX_KEY_BYTES = 1024  # the vendors' own limit; keeps an index row within one page
 MAX_BUCKET_NAME = 63  # DNS label
 MIN_BUCKET_NAME = 3  # the vendors' rule
@@ -17,16 +20,17 @@ MAX_USER_METADATA_BYTES = 2 * KIB  # S3's limit for the sum of names and values
 MAX_TAGS = 10  # S3's limit per object
 MAX_BUCKETS_PER_ACCOUNT = 1000  # a listing of buckets is one answer
 
-# --- bodies -------------------------------------------------------------------------------------------------------------
+# --- bodies -----------------------------------------------------------------------------------------------------------
 MAX_PUT_BYTES = 5 * GIB  # S3's limit of one PUT; bounds an OBJECT record at 1,280 chunk references
 MAX_PART_NUMBER = 10_000  # S3's limit; bounds what Complete has to compare
 MIN_PART_BYTES = 5 * MIB  # S3's limit for every part but the last
 MAX_OBJECT_BYTES = 50 * 1024 * GIB  # 10,000 parts of 5 GiB
 REPLICATED_BODY_BYTES = 1 * KIB  # smaller than a fragment's overhead: copied whole into each strand
 INLINE_BODY_BYTES = 128 * KIB  # coded inside the journal record; larger bodies would delay small acks (R12)
+STREAM_PIECE_BYTES = 2 * MIB  # held for one stream on its way out: a chunk for each of 64 would be 256 MiB
 CHUNK_BYTES = 4 * MIB  # unit of coding; a reader's and an uploader's memory is a few of these
 
-# --- records and segments -----------------------------------------------------------------------------------------------
+# --- records and segments ---------------------------------------------------------------------------------------------
 CRC_BLOCK_BYTES = 64 * KIB  # a range read verifies no more than one block too much at each end
 MAX_META_BYTES = 256 * KIB  # 1,280 chunk references and 2 KiB of user metadata fit ten times over
 MAX_RECORD_BYTES = 8 * MIB  # header + meta + one fragment of the largest profile; bounds a scan's buffer
@@ -35,7 +39,7 @@ MAX_K = 12  # profiles 2+1 to 12+4
 MIN_M = 1  # without parity a lost drive is lost data
 MAX_M = 4  # same
 
-# --- drives and strands -------------------------------------------------------------------------------------------------
+# --- drives and strands -----------------------------------------------------------------------------------------------
 MAX_IDENTITY_BYTES = 64 * KIB  # identity and marker are one line; a wrong file must not fill the memory
 PAGE_BYTES = 4 * KIB  # holes are punched in whole pages
 MAX_WRITE_BUFFERS = 512  # under IOV_MAX (1,024): more are joined first
@@ -44,14 +48,14 @@ OPEN_STRAND_CHECK_S = 5.0  # how long a dropped strand may keep its space in a p
 STRAND_MAP_SHORT_S = 5.0  # the same for a layout that lacks a strand: a drive that returns is soon used
 STRAND_MAP_S = 60.0  # how long a learned layout is believed without a look at the drives
 MAX_LAYOUTS = 4096  # layouts kept in memory: a few hundred bytes each; the oldest are learned again
-READ_THREADS = 4  # per drive and process: reads that wait for the device; a slow drive takes its own threads, not the others'
+READ_THREADS = 4  # per drive and process: reads that wait for the device; a slow drive takes its own threads only
 CODE_THREADS = 2  # decoding and verifying of chunks: pyeclib holds the interpreter lock, more would not help
 DECODE_HEADERS = 512  # sizes whose fragment headers are kept: k+m times 80 bytes each
 HEDGE_S = 0.25  # a read that waits longer is tried on other strands as well (R12)
 READ_LIMIT_S = 15.0  # a read that has not enough fragments by then is answered 503; a client gives up soon after
 SLOW_DRIVE_S = 10.0  # a drive that was late is asked last for so long
 MAX_DAMAGE_REPORTS = 1000  # remembered so that each strand is reported once a while; a census finds what is forgotten
-BULK_IN_FLIGHT_BYTES = 96 * MIB  # per worker: chunks and their fragments between append and written; the RSS budget is 400 MB
+BULK_IN_FLIGHT_BYTES = 96 * MIB  # per worker: chunks and fragments not yet written; the RSS budget is 400 MB
 BULK_BODY_CHUNKS = 2  # of one body in flight: one is written while the next is filled
 SEGMENT_OPEN_ATTEMPTS = 3  # a new bulk segment is tried on so many sets of drives before appends are refused
 BULK_THREADS = 2  # per drive and worker: a sync must not hold up the next chunk's write
@@ -60,7 +64,7 @@ SPACE_CHECK_S = 1.0  # how old the free space of a drive may be when an append i
 SCAN_WINDOW_BYTES = 1 * MIB  # one read of a scan over a strand: 16 strands of 12+4 take 16 MiB
 MAX_SCAN_SKIP_BYTES = 64 * MIB  # how far a scan looks for the next record behind a damaged header
 
-# --- journal ------------------------------------------------------------------------------------------------------------
+# --- journal ----------------------------------------------------------------------------------------------------------
 MAX_COMMAND_BYTES = 4 * MIB  # 128 KiB body as 12+4 fragments plus meta, with room
 MAX_BATCH_COMMANDS = 512  # bounds the time one index transaction may hold
 MAX_BATCH_BYTES = 8 * MIB  # bounds one write per drive, so the sync stays within the laggard limit
@@ -77,6 +81,7 @@ STATUS_S = 0.5  # how old a worker's picture of the committer may be
 MAX_UNDECIDED_KEYS = 100_000  # read-only service holds them in memory in every worker; above it everything answers 503
 DRIVE_REJOIN_S = 5.0  # an excluded drive is tried again after this, doubling to the next
 DRIVE_REJOIN_MAX_S = 300.0  # so that a dying drive costs one roll in five minutes at most
+LANE_STALL_S = 20.0  # when not even k+1 drives answer, the machine is slow, not a drive; still less than RESEND_LIMIT_S
 MAX_SUSPECTS = 1000  # untrusted strands remembered for heal; a census finds what is forgotten
 DRIVE_PROBE_S = 1.0  # how often drives and free space are looked at
 CLEAN_STEP_RECORDS = 256  # live records moved in one step of cleaning: a few ms between two batches (R12)
@@ -85,26 +90,26 @@ MAX_CREATE_ATTEMPTS = 4  # a new segment is tried on so many sets of drives befo
 REPLAY_BATCH_RECORDS = 2048  # one index transaction while replaying
 INDEX_RETRY_LIMIT = 5  # a failing index transaction is tried so often, then the committer exits (R4)
 
-# --- index --------------------------------------------------------------------------------------------------------------
-INDEX_PAGE_BYTES = 2 * KIB  # random keys dirty a page each: smaller pages are less WAL (4.4 KiB a PUT, 7.0 with 4 KiB pages)
-INDEX_CACHE_BYTES = 16 * MIB  # per connection; the committer's dirty pages of a batch and the inner pages of 10 million keys
+# --- index ------------------------------------------------------------------------------------------------------------
+INDEX_PAGE_BYTES = 2 * KIB  # random keys dirty a page each: 4.4 KiB of WAL a PUT, 7.0 with 4 KiB pages
+INDEX_CACHE_BYTES = 16 * MIB  # per connection; a batch's dirty pages and the inner pages of 10 million keys
 INDEX_MMAP_BYTES = 256 * MIB  # reads of the database without a copy; shared between processes
 INDEX_WAL_BYTES = 64 * MIB  # above it a checkpoint is due: page look-ups in the WAL slow down as it grows
 INDEX_BUSY_S = 5.0  # how long a writer waits for a lock; only a checkpoint's end ever holds one
 INDEX_CHECKPOINT_WAIT_S = 0.2  # how long the end of a checkpoint may wait for the batch under way and for readers
 INDEX_STATEMENTS = 256  # prepared and kept: 10 tables with about 10 shapes each
 
-# --- listing ------------------------------------------------------------------------------------------------------------
+# --- listing ----------------------------------------------------------------------------------------------------------
 MAX_LIST_KEYS = 1000  # one page, the vendors' limit
 LIST_FIRST_BATCH = 256  # rows of a grouped listing's first scan: 0.2 ms if all but one are skipped
 MAX_SCAN_ROWS = 20_000  # rows one page may touch before it returns truncated with a marker
 
-# --- the wire of a request (dialects) -----------------------------------------------------------------------------------
+# --- the wire of a request (dialects) ---------------------------------------------------------------------------------
 MAX_QUERY_PARAMETERS = 256  # the richest documented request has under 40; bounds sorting while a signature is checked
 CACHED_PARAMETER_BYTES = 192  # a credential parameter fits; longer ones are keys, which do not repeat
 PARAMETERS_CACHED = 4096  # decoded and canonical forms of whole parameters: 2 x 4096 x 0.5 KiB at most
-MAX_SIGNED_HEADERS = 128  # more than the header bound of the edge lets through with useful values; bounds the canonical request
-MAX_CREDENTIAL_CHARS = 512  # Authorization up to its signature, with ten signed headers; longer ones are not worth a cache entry
+MAX_SIGNED_HEADERS = 128  # more than fit into the edge's header bound with useful values
+MAX_CREDENTIAL_CHARS = 512  # Authorization up to its signature; longer ones are not worth a cache entry
 MAX_ECHOED_CHARS = 4096  # of what the client sent, in an error document: enough to compare, not a mirror for floods
 MAX_CLOCK_SKEW_S = 900  # S3's rule: 15 minutes either way
 MAX_PRESIGN_EXPIRES_S = 604_800  # S3's rule: one week
@@ -123,10 +128,10 @@ MAX_BUCKET_TAGS = 50  # S3's rule
 MAX_TAG_KEY_CHARS = 128  # S3's rule
 MAX_TAG_VALUE_CHARS = 256  # S3's rule
 MAX_UNDECLARED_BYTES = 1 * MIB  # a body of unknown length is held until its end; SDKs declare theirs
-DELETES_AT_ONCE = 128  # of one DeleteObjects: they share group commits, and one request must not fill the worker's queue
+DELETES_AT_ONCE = 128  # of one DeleteObjects: they share group commits and do not fill the worker's queue
 MAX_BUCKETS_LISTED = 10_000  # S3's limit of one ListBuckets page
 
-# --- the edge: connections and requests -----------------------------------------------------------------------------------
+# --- the edge: connections and requests -------------------------------------------------------------------------------
 MAX_URL_BYTES = 8 * KIB  # a key of 1,024 bytes is 3,072 when escaped, a presigned query with a session token 2 KiB
 MAX_HEADER_BYTES = 32 * KIB  # S3 takes 8 KiB of headers; tokens of proxies and sessions come on top
 MAX_HEADER_COUNT = 200  # 2 KiB of user metadata in names of a few letters
@@ -136,6 +141,9 @@ MAX_CONNECTIONS = 4096  # per worker: 20 KiB each with their buffers
 MAX_REQUESTS_AT_ONCE = 1024  # per worker; each may hold a few chunks, above it 503 is the honest answer
 BODY_BUFFER_BYTES = 512 * KIB  # read ahead of the application on one connection: two reads of the socket
 WRITE_BUFFER_BYTES = 512 * KIB  # written ahead of a slow client on one connection
+UPLOADS_AT_ONCE = 2  # per worker, of bodies above INLINE_BODY_BYTES: keeps coding and drives busy; 20 MiB each
+INTAKE_WAIT_S = 120.0  # for a place; SDKs wait 60 s for a first answer, and then try again
+INTAKE_PARK_S = 0.25  # an upload that waits so long for its client lets another have its place
 DISCARD_BYTES = 1 * MIB  # of a body nobody wanted, read so that the connection lives on; more costs a new connection
 LINGER_S = 2.0  # a client that still sends gets this long to see why it was refused before the connection is reset
 HEADER_TIMEOUT_S = 20.0  # a whole head must arrive in this time, whatever its rate (slowloris)
@@ -149,19 +157,19 @@ LISTEN_BACKLOG = 2048  # connections the kernel holds while workers are busy
 READY_CACHE_S = 0.5  # balancers of many nodes ask many times a second
 READY_WAIT_S = 2.0  # a committer that does not answer a question about itself is not ready
 
-# --- the edge: what is observed -------------------------------------------------------------------------------------------
-MAX_LEDGER_ENTRIES = 65_536  # finished requests waiting to be written down: 3 s at the best rate; more are counted, not kept
+# --- the edge: what is observed ---------------------------------------------------------------------------------------
+MAX_LEDGER_ENTRIES = 65_536  # finished requests not yet written down: 3 s at the best rate; more are only counted
 LEDGER_FLUSH_S = 0.1  # lines are written in batches: a write a line would cost more than the request's parsing
 MAX_LOGGED_KEY_BYTES = 1024  # a line names one key
 
-# --- processes ------------------------------------------------------------------------------------------------------------
-RESTART_DELAYS_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # a child that dies is back at once; one that keeps dying, ever more slowly
+# --- processes --------------------------------------------------------------------------------------------------------
+RESTART_DELAYS_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # a child that keeps dying comes back ever more slowly
 RESTART_FORGET_S = 30.0  # a child that lived so long starts the series anew
 STOP_LIMIT_S = 40.0  # ordered stop: drain, then background, then committer; after it, SIGKILL (nothing acked is lost)
 INDEX_WATCH_S = 0.25  # a worker sees an index that appeared, or was made anew, this soon
 OPEN_FILES = 65_536  # connections + strands; the usual soft limit of 1,024 is below one worker's connections
 
-# --- background -----------------------------------------------------------------------------------------------------------
+# --- background -------------------------------------------------------------------------------------------------------
 LOOP_RETRY_S = 300.0  # a loop that keeps failing looks again at least this often
 MAX_HEAL_REPORTS = 100_000  # segments whose damage a process remembers to have reported
 CENSUS_INTERVAL_S = 30  # headers and lengths of every strand: seconds of work at 10,000 segments

@@ -1,6 +1,7 @@
 """`apply`: one record -> the row changes it means. Pure, and the same in the committer and in replay (R4).
 
-It reads rows only by key or by a scan of one key's versions or one upload's parts; it never looks at a clock, a condition or the
+It reads rows only by key or by a scan of one key's versions or one upload's parts; it never looks at a clock, a
+condition or the
 settings: those were decided before the record was written (R6).
 """
 
@@ -83,7 +84,9 @@ class _Draft:
 
 
 def apply(fact: Fact, rows: Rows) -> list[Change]:
-    """The changes of `fact` on `rows`. Raises KeyError for a type that has no place in a journal: the caller must stop (R15)."""
+    """The changes of `fact` on `rows`. Raises KeyError for a type that has no place in a journal: the caller must stop
+    (R15).
+    """
     draft = _Draft(rows)
     _HANDLERS[fact.type](draft, fact)
     if not fact.flags & Flag.MOVED:
@@ -122,7 +125,7 @@ def reply_of(fact: Fact) -> Ok:
     return Ok(sequence=fact.sequence)
 
 
-# --- objects and their versions -------------------------------------------------------------------------------------------
+# --- objects and their versions ---------------------------------------------------------------------------------------
 
 
 def _object(draft: _Draft, fact: Fact) -> None:
@@ -165,7 +168,9 @@ def _place(draft: _Draft, entry: EntryRow, fact: Fact) -> None:
 
 
 def _place_moved(draft: _Draft, entry: EntryRow) -> EntryRow | VersionRow | None:
-    """The same version at another place; in a rebuild it may not be there yet, and newer ones may. Returns the row it replaces."""
+    """The same version at another place; in a rebuild it may not be there yet, and newer ones may. Returns the row it
+    replaces.
+    """
     rows = draft.rows
     current = rows.get(ENTRIES, (entry.bucket_id, entry.key))
     if current is not None and current.version == entry.version:
@@ -237,7 +242,9 @@ def _delete(draft: _Draft, fact: Fact) -> None:
 
 
 def _promote(draft: _Draft, place: tuple[int, bytes], gone: bytes | None) -> None:
-    """No entry any more: the newest of what is left becomes it, unless that is a delete marker. `gone` is on its way out."""
+    """No entry any more: the newest of what is left becomes it, unless that is a delete marker. `gone` is on its way
+    out.
+    """
     bucket_id, key = place
     left = draft.rows.scan(VERSIONS, place, (bucket_id, key + b"\0"), limit=2)
     newest = next((row for row in left if gone is None or row.version != gone), None)
@@ -274,7 +281,7 @@ def _marker(draft: _Draft, fact: Fact) -> None:
     draft.put(VERSION_IDS, VersionIdRow(meta.bucket_id, meta.key, meta.version, -order))
 
 
-# --- bodies ---------------------------------------------------------------------------------------------------------------
+# --- bodies -----------------------------------------------------------------------------------------------------------
 
 
 def _hold_chunks(draft: _Draft, chunks: Sequence[ChunkRef], body: BodyRow) -> None:
@@ -327,7 +334,7 @@ def _take_parts(draft: _Draft, meta: ObjectMeta, fact: Fact) -> None:
     draft.put(COMPLETED, CompletedRow(meta.body_id, fact.sequence, reply))
 
 
-# --- uploads --------------------------------------------------------------------------------------------------------------
+# --- uploads ----------------------------------------------------------------------------------------------------------
 
 
 def _upload(draft: _Draft, fact: Fact) -> None:
@@ -364,7 +371,7 @@ def _abort(draft: _Draft, fact: Fact) -> None:
     draft.remove(UPLOADS, (meta.bucket_id, meta.key, meta.upload_id))
 
 
-# --- settings -------------------------------------------------------------------------------------------------------------
+# --- settings ---------------------------------------------------------------------------------------------------------
 
 
 def _settings(draft: _Draft, fact: Fact) -> None:

@@ -1,5 +1,6 @@
-"""Cleaning (R7): strictly the oldest journal segment; what is live is appended again as MOVED, then the floor rises, then the segment
-goes. A step is one command in a batch like any other (R14), bounded so that no small ack waits for it (R12)."""
+"""Cleaning (R7): strictly the oldest journal segment; what is live is appended again as MOVED, then the floor rises,
+then the segment goes. A step is one command in a batch like any other (R14), bounded so that no small ack waits for it
+(R12)."""
 
 from __future__ import annotations
 
@@ -64,7 +65,9 @@ class Cleaner:
         self.left = 0  # 0: the step finished what there was to do
 
     def step(self, command: commands.Clean, index: Index) -> list[Proposal]:
-        """Proposals of one step of "clean"; other kinds act at once. Raises Unavailable when the segment cannot be read whole."""
+        """Proposals of one step of "clean"; other kinds act at once. Raises Unavailable when the segment cannot be read
+        whole.
+        """
         if command.what != "clean":
             raise errors.InvalidArgument(argument="what", value=command.what)
         committer = self._committer
@@ -115,8 +118,8 @@ class Cleaner:
         return moved(fact, union.proposal(), rows)
 
     def finish(self) -> bool:
-        """Once everything live was moved and committed: raise the floor and drop. False: not yet, or a resend could still ask for a
-        command in it (R16)."""
+        """Once everything live was moved and committed: raise the floor and drop. False: not yet, or a resend could
+        still ask for a command in it (R16)."""
         committer = self._committer
         if len(committer.chain) < 2 or not self._done or self._view is None:
             return False

@@ -1,5 +1,5 @@
-"""A worker's end of the journal: sends commands, waits, sends again when the committer was away (R16), gives up after the resend
-limit. Many commands a frame; one connection a process."""
+"""A worker's end of the journal: sends commands, waits, sends again when the committer was away (R16), gives up after
+the resend limit. Many commands a frame; one connection a process."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _STATUS = msgspec.msgpack.Decoder(StatusReply)
 
 
 class State:
-    """What this process knows of the committer. mode "starting" until it first said otherwise: nothing is read from the index before
-    (R15); a committer that is merely away leaves the last word standing."""
+    """What this process knows of the committer. mode "starting" until it first said otherwise: nothing is read from the
+    index before (R15); a committer that is merely away leaves the last word standing."""
 
     def __init__(self) -> None:
         self.mode = "starting"
@@ -30,7 +30,8 @@ class State:
 
     def heard(self, status: StatusReply) -> None:
         if status.mode == "starting" and self.mode != "starting" and self.status is not None:
-            # a successor is recovering behind an index that this process already reads: reads go on, its epoch tells when it is done
+            # a successor is recovering behind an index that this process already reads: reads go on, its epoch tells
+            # when it is done
             self.reason = status.reason
             self.status = status
             return
@@ -82,8 +83,8 @@ class JournalClient:
             self._transport.close()
 
     async def submit(self, command: Command) -> Ok:
-        """The committer's answer. Raises what it refused with (base.errors), Busy when too much waits already, Unknown when it did not
-        answer within the resend limit: the command may or may not have happened."""
+        """The committer's answer. Raises what it refused with (base.errors), Busy when too much waits already, Unknown
+        when it did not answer within the resend limit: the command may or may not have happened."""
         if len(self._waiting) >= limits.MAX_PENDING_COMMANDS:
             raise errors.Busy("too many commands wait for the committer")
         loop = self._loop
@@ -101,7 +102,7 @@ class JournalClient:
             raise error_of(reply)
         return reply
 
-    # --- the wire ----------------------------------------------------------------------------------------------------------
+    # --- the wire -----------------------------------------------------------------------------------------------------
 
     def _send(self, number: int, command: Command) -> None:
         self._outgoing.append((number, command))

@@ -25,7 +25,9 @@ META: dict[int, msgspec.msgpack.Decoder[Any]] = {
 
 @lru_cache(maxsize=64)
 def meta_of(record: int, meta: bytes) -> Any:
-    """The decoded meta. One turn of the committer asks for the same one up to four times; metas are frozen, so they can be shared."""
+    """The decoded meta. One turn of the committer asks for the same one up to four times; metas are frozen, so they can
+    be shared.
+    """
     return META[record].decode(meta)
 
 

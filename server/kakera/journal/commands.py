@@ -1,6 +1,8 @@
-"""What workers ask of the committer, and what it answers. One frame on the Unix socket = many of either (docs/spec/journal.md).
+"""What workers ask of the committer, and what it answers. One frame on the Unix socket = many of either
+(docs/spec/journal.md).
 
-A command's id is its identity for ever (R16): the version id of a PUT, the upload id of Create and Complete, the part id of a part.
+A command's id is its identity for ever (R16): the version id of a PUT, the upload id of Create and Complete, the part
+id of a part.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from kakera.index.tables import Location
 class Condition(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Decided by the committer (R6). None = not asked. etags are hex without quotes; "*" = any.
 
-    if_match fails with NoSuchKey when there is no object, as S3 does. For DELETE also: size, mtime_ms (DeleteObjects' conditions)."""
+    if_match fails with NoSuchKey when there is no object, as S3 does. For DELETE also: size, mtime_ms (DeleteObjects'
+    conditions)."""
 
     if_match: list[str] | None = None
     if_none_match: list[str] | None = None
@@ -22,7 +25,9 @@ class Condition(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Body(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """An inline body: one replicated piece, or k+m fragments, with the crc32c of each; empty fragments = no inline body."""
+    """An inline body: one replicated piece, or k+m fragments, with the crc32c of each; empty fragments = no inline
+    body.
+    """
 
     fragments: list[bytes] = []
     crcs: list[int] = []
@@ -63,7 +68,8 @@ class CreateUpload(msgspec.Struct, array_like=True, tag=3, frozen=True, gc=False
 
 
 class Complete(msgspec.Struct, array_like=True, tag=4, frozen=True, gc=False):
-    """Append OBJECT (placement PARTS) if the upload is open and its parts are still those: part_ids in the order of part numbers.
+    """Append OBJECT (placement PARTS) if the upload is open and its parts are still those: part_ids in the order of
+    part numbers.
     id: the upload id with its bits inverted (the upload id itself is CreateUpload's)."""
 
     id: bytes
@@ -84,8 +90,8 @@ class Abort(msgspec.Struct, array_like=True, tag=5, frozen=True, gc=False):
 
 
 class Delete(msgspec.Struct, array_like=True, tag=6, frozen=True, gc=False):
-    """version None: "delete the key", which makes a marker or removes the null version as versioning says at that moment;
-    else exactly that version (b"" the null one)."""
+    """version None: "delete the key", which makes a marker or removes the null version as versioning says at that
+    moment; else exactly that version (b"" the null one)."""
 
     id: bytes
     bucket: str
@@ -99,8 +105,8 @@ class Delete(msgspec.Struct, array_like=True, tag=6, frozen=True, gc=False):
 
 
 class Rewrite(msgspec.Struct, array_like=True, tag=7, frozen=True, gc=False):
-    """Append the same version or part again (other tags, other chunk places): accepted only if its row still points to `expected`
-    (R7). record: Type.OBJECT or Type.PART."""
+    """Append the same version or part again (other tags, other chunk places): accepted only if its row still points to
+    `expected` (R7). record: Type.OBJECT or Type.PART."""
 
     id: bytes
     record: int
@@ -110,7 +116,8 @@ class Rewrite(msgspec.Struct, array_like=True, tag=7, frozen=True, gc=False):
 
 
 class PutSettings(msgspec.Struct, array_like=True, tag=8, frozen=True, gc=False):
-    """Create (meta.bucket_id 0), change (accepted at `generation` only) or end (alive False: must be empty) a bucket."""
+    """Create (meta.bucket_id 0), change (accepted at `generation` only) or end (alive False: must be empty) a bucket.
+    """
 
     id: bytes
     generation: int
@@ -130,9 +137,10 @@ class Status(msgspec.Struct, array_like=True, tag=10, frozen=True, gc=False):
 
 
 class Clean(msgspec.Struct, array_like=True, tag=11, frozen=True, gc=False):
-    """One step of the background (R14). what = "roll": seal the open journal segment, so that it can be healed; "clean": move what is
-    live out of the oldest segment (value 1: again); "finish": raise the floor above it and drop it, once "clean" answered 0;
-    "drop_bulk": no row refers to bulk segment `segment`, and from now on no command may: its strands can go (R7)."""
+    """One step of the background (R14). what = "roll": seal the open journal segment, so that it can be healed;
+    "clean": move what is live out of the oldest segment (value 1: again); "finish": raise the floor above it and drop
+    it, once "clean" answered 0; "drop_bulk": no row refers to bulk segment `segment`, and from now on no command may:
+    its strands can go (R7)."""
 
     id: bytes
     what: str
@@ -143,8 +151,8 @@ Command = Put | PutPart | CreateUpload | Complete | Abort | Delete | Rewrite | P
 
 
 class Ok(msgspec.Struct, array_like=True, tag=1, frozen=True, gc=False):
-    """Done and durable. version: what was made or removed (b"" null); marker: it is a delete marker; sequence: its order; value:
-    segment id for OpenBulk, bucket id for PutSettings; body: StatusReply for Status, encoded."""
+    """Done and durable. version: what was made or removed (b"" null); marker: it is a delete marker; sequence: its
+    order; value: segment id for OpenBulk, bucket id for PutSettings; body: StatusReply for Status, encoded."""
 
     version: bytes = b""
     marker: bool = False
@@ -174,8 +182,8 @@ class SegmentInfo(msgspec.Struct, frozen=True):
 
 
 class StatusReply(msgspec.Struct, frozen=True):
-    """mode: "ready", "read-only", "starting"; reason: why not ready. undecided: (bucket id, key) that read-only must not answer
-    for; bucket id 0: buckets themselves. full: only DELETE is taken."""
+    """mode: "ready", "read-only", "starting"; reason: why not ready. undecided: (bucket id, key) that read-only must
+    not answer for; bucket id 0: buckets themselves. full: only DELETE is taken."""
 
     mode: str
     reason: str

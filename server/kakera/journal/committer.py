@@ -1,6 +1,8 @@
-"""The committer: the one owner of order in a partition. Takes commands in batches, decides, makes durable, commits, answers.
+"""The committer: the one owner of order in a partition. Takes commands in batches, decides, makes durable, commits,
+answers.
 
-No sockets here (service.py) and no thread but the lanes: `process` is one turn of the group commit, `tick` the housekeeping between.
+No sockets here (service.py) and no thread but the lanes: `process` is one turn of the group commit, `tick` the
+housekeeping between.
 """
 
 from __future__ import annotations
@@ -46,7 +48,9 @@ class Settings(NamedTuple):
 
 
 class IndexFailed(Exception):
-    """The index transaction failed again and again after the records were durable: the process must end, a successor replays (R4)."""
+    """The index transaction failed again and again after the records were durable: the process must end, a successor
+    replays (R4).
+    """
 
 
 class _Batch:
@@ -75,8 +79,8 @@ class Committer:
         self._applied = Applied(settings.resend_limit_s)
         self._probed_at_s = 0.0
         self._wanted: set[str] = set()
-        # Bulk segments whose drop was granted. A command that names one was sent by a worker that died, and its pin with it; the set
-        # may die with this process because the queue of such commands does too (R7).
+        # Bulk segments whose drop was granted. A command that names one was sent by a worker that died, and its pin
+        # with it; the set may die with this process because the queue of such commands does too (R7).
         self._dropped: set[int] = set()
         self._batches = self._commands = 0
         self._full = False
@@ -92,7 +96,9 @@ class Committer:
     # --- recovery -----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Recover as far as the present drives allow (R15); sets mode and reason. May be called again while it is not "ready"."""
+        """Recover as far as the present drives allow (R15); sets mode and reason. May be called again while it is not
+        "ready".
+        """
         self.drives.refresh()
         s = self._settings
         how = recovery.may_start(len(self.drives.present), len(self.drives.absent), s.k)
@@ -212,7 +218,7 @@ class Committer:
             execute(prune(floor_sequence, self.index), self.index)
         self.index.commit(Mark(self._sequence, self._writer.segment, self._writer.offset))
 
-    # --- one turn of the group commit -----------------------------------------------------------------------------------
+    # --- one turn of the group commit ---------------------------------------------------------------------------------
 
     def process(self, batch: Sequence[commands.Command], deliver: Callable[[list[Reply]], None]) -> None:
         """Decide all in order, one write and one sync a drive, one index transaction, then `deliver` (R1, R6).
@@ -313,7 +319,9 @@ class Committer:
         return fact
 
     def _append(self, turn: _Batch) -> None:
-        """Durable on every strand of the open segment; on a failing or late drive roll, and append all of it again (R2)."""
+        """Durable on every strand of the open segment; on a failing or late drive roll, and append all of it again
+        (R2).
+        """
         for _ in range(limits.MAX_CREATE_ATTEMPTS):
             assert self._writer is not None
             placed = [Placed(p, f.sequence, f.location) for p, f in zip(turn.proposals, turn.facts, strict=True)]
@@ -368,14 +376,16 @@ class Committer:
         self._cleaner.settled()
 
     def _answer_unavailable(self, batch: Sequence[commands.Command], turn: _Batch, error: errors.Unavailable) -> None:
-        """Nothing of this turn counts: whoever changes something is told why, and so is every refusal that saw those changes."""
+        """Nothing of this turn counts: whoever changes something is told why, and so is every refusal that saw those
+        changes.
+        """
         for number, command in enumerate(batch):
             if not isinstance(command, commands.Status):
                 turn.replies[number] = self._applied.get(command.id) or refusal(error)
             elif turn.replies[number] is None:
                 turn.replies[number] = Ok(body=codec.encode(self.status()))
 
-    # --- between batches ------------------------------------------------------------------------------------------------
+    # --- between batches ----------------------------------------------------------------------------------------------
 
     def tick(self) -> None:
         """Look at the drives; recover, rejoin, seal as they come and go. Cheap when nothing changed."""

@@ -1,7 +1,8 @@
 """`decide`: command + rows -> records to append, or a refusal. Pure (R6).
 
-The rows are the index as the batch so far leaves it. Nothing is read from a clock; what a record must say about time came with the
-command. A decision may name a sequence it will have (`next_sequence`): the committer appends in exactly that order.
+The rows are the index as the batch so far leaves it. Nothing is read from a clock; what a record must say about time
+came with the command. A decision may name a sequence it will have (`next_sequence`): the committer appends in exactly
+that order.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def segments_named(command: commands.Command) -> list[int]:
     return [chunk.segment for chunk in codec.meta_of(record, command.meta).chunks]
 
 
-# --- conditions -----------------------------------------------------------------------------------------------------------
+# --- conditions -------------------------------------------------------------------------------------------------------
 
 
 def _bucket(rows: Rows, name: str, bucket_id: int) -> BucketRow:
@@ -110,7 +111,7 @@ def check(condition: Condition | None, row: EntryRow | VersionRow | None) -> Non
         raise errors.PreconditionFailed(condition="mtime")
 
 
-# --- objects --------------------------------------------------------------------------------------------------------------
+# --- objects ----------------------------------------------------------------------------------------------------------
 
 
 def _unversioned(bucket: BucketRow) -> int:
@@ -178,7 +179,7 @@ def _rewrite(command: commands.Rewrite, rows: Rows, _next: int) -> Decision:
     return Decision((Proposal(command.record, int(Flag.MOVED), command.id, codec.encode(meta), command.body),), Ok())
 
 
-# --- uploads --------------------------------------------------------------------------------------------------------------
+# --- uploads ----------------------------------------------------------------------------------------------------------
 
 
 def _create_upload(command: commands.CreateUpload, rows: Rows, _next: int) -> Decision:
@@ -222,7 +223,7 @@ def _abort(command: commands.Abort, rows: Rows, _next: int) -> Decision:
     return Decision((Proposal(Type.ABORT, 0, command.id, codec.encode(meta), NO_BODY),), None)
 
 
-# --- settings -------------------------------------------------------------------------------------------------------------
+# --- settings ---------------------------------------------------------------------------------------------------------
 
 
 def _settings(command: commands.PutSettings, rows: Rows, next_sequence: int) -> Decision:

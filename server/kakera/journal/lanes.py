@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 
-from kakera.base import clock
+from kakera.base import limits
 
 Task = Callable[[], None]
 
@@ -16,30 +17,52 @@ class _Round:
 
     def __init__(self, expected: int) -> None:
         self._left = expected
-        self._lock = threading.Lock()
-        self._done = threading.Event()
+        self._good = 0
+        self._change = threading.Condition()
         self.errors: dict[int, BaseException | None] = {}
 
     def finish(self, slot: int, error: BaseException | None) -> None:
-        with self._lock:
+        with self._change:
             self.errors[slot] = error
             self._left -= 1
-            if self._left == 0:
-                self._done.set()
+            self._good += error is None
+            self._change.notify()
 
-    def wait(self, timeout_s: float) -> None:
-        self._done.wait(timeout_s)
+    def wait(self, need: int, limit_s: float) -> dict[int, BaseException | None]:
+        """Until all are done; late ones only `limit_s` longer than the first `need` (R2, R12). A machine that is slow as a whole
+        loses no drive early: when `need` never come, all are late after LANE_STALL_S. Returns slot -> outcome of those that came."""
+        started_s = time.monotonic()
+        enough_s = 0.0
+        with self._change:
+            while self._left:
+                now_s = time.monotonic()
+                if self._good >= need and not enough_s:
+                    enough_s = now_s
+                until_s = enough_s + limit_s if enough_s else started_s + max(limit_s, limits.LANE_STALL_S)
+                if now_s >= until_s:
+                    break
+                self._change.wait(until_s - now_s)
+            return dict(self.errors)
 
 
 class _Lane:
     def __init__(self, slot: int) -> None:
         self.slot = slot
         self._queue: SimpleQueue[tuple[Task, _Round] | None] = SimpleQueue()
-        self.stuck = False
+        self._late: _Round | None = None
         threading.Thread(target=self._run, name=f"lane-{slot}", daemon=True).start()
 
     def put(self, task: Task, round_: _Round) -> None:
         self._queue.put((task, round_))
+
+    def busy_with(self, round_: _Round) -> None:
+        """Its task of that round is late."""
+        self._late = round_
+
+    @property
+    def stuck(self) -> bool:
+        """The late task has not returned yet."""
+        return self._late is not None and self.slot not in self._late.errors
 
     def stop(self) -> None:
         self._queue.put(None)
@@ -53,7 +76,6 @@ class _Lane:
             except Exception as caught:  # whatever a drive raises is the drive's failure, told to whoever waits
                 error = caught
             round_.finish(self.slot, error)
-            self.stuck = False
 
 
 class Late(OSError):
@@ -67,8 +89,8 @@ class Lanes:
         self._limit_s = laggard_limit_s
         self._lanes: dict[int, _Lane] = {}
 
-    def run(self, tasks: Mapping[int, Task]) -> dict[int, BaseException]:
-        """Run every task in its slot's lane; slot -> error for those that failed, Late for those still under way at the limit.
+    def run(self, tasks: Mapping[int, Task], need: int) -> dict[int, BaseException]:
+        """Run every task in its slot's lane; slot -> error for those that failed, Late for those too far behind the first `need`.
 
         A late lane is marked stuck and refuses work (Late at once) until its task has returned."""
         failed: dict[int, BaseException] = {}
@@ -84,18 +106,13 @@ class Lanes:
         round_ = _Round(len(free))
         for slot, task in free.items():
             self._lanes[slot].put(task, round_)
-        if free:
-            started_s = clock.monotonic_s()
-            round_.wait(self._limit_s)
-            waited_ms = (clock.monotonic_s() - started_s) * 1000
-            for slot in free:
-                if slot not in round_.errors:
-                    self._lanes[slot].stuck = True
-                    if slot in round_.errors:  # it came in between
-                        self._lanes[slot].stuck = False
-                    failed[slot] = Late(f"drive {slot} did not answer within {waited_ms:.0f} ms")
-                elif (error := round_.errors[slot]) is not None:
-                    failed[slot] = error
+        outcome = round_.wait(min(need, len(free)), self._limit_s)
+        for slot in free:
+            if slot not in outcome:
+                self._lanes[slot].busy_with(round_)
+                failed[slot] = Late(f"drive {slot} is more than {self._limit_s:.1f} s behind the others")
+            elif (error := outcome[slot]) is not None:
+                failed[slot] = error
         return failed
 
     def close(self) -> None:

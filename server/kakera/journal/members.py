@@ -1,5 +1,5 @@
-"""The committer's view of its drives: which may take a strand of a new segment, which are excluded and for how long, which strands
-are no longer trusted."""
+"""The committer's view of its drives: which may take a strand of a new segment, which are excluded and for how long,
+which strands are no longer trusted."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ class Members:
         return out
 
     def raise_epoch(self, need: int) -> int:
-        """One above every epoch seen, synced on every present drive, at least `need` (R15). Raises ReadOnly otherwise."""
+        """One above every epoch seen, synced on every present drive, at least `need` (R15). Raises ReadOnly otherwise.
+        """
         epochs: dict[int, int] = {}
         for slot, drive in self.present.items():
             try:

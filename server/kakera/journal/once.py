@@ -15,7 +15,9 @@ _DECODE = msgspec.msgpack.Decoder(Ok).decode
 
 
 class Applied:
-    """Ids and replies of at least the last `keep_s` seconds, by the monotonic clock: a stepped wall clock forgets nothing."""
+    """Ids and replies of at least the last `keep_s` seconds, by the monotonic clock: a stepped wall clock forgets
+    nothing.
+    """
 
     def __init__(self, keep_s: float) -> None:
         self._keep_s = keep_s * 2  # longer than any worker resends

@@ -1,5 +1,5 @@
-"""Reading journal segments as the union of their strands (R15): file length means nothing, one good copy of a meta is enough, a coded
-body needs k good fragments."""
+"""Reading journal segments as the union of their strands (R15): file length means nothing, one good copy of a meta is
+enough, a coded body needs k good fragments."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class Copy:
 
 
 class Union(NamedTuple):
-    """What all readable strands together say of one record. doubtful: strands that hold something there which is neither the
-    record nor the nothing that a torn write leaves: perhaps damaged after an ack."""
+    """What all readable strands together say of one record. doubtful: strands that hold something there which is
+    neither the record nor the nothing that a torn write leaves: perhaps damaged after an ack."""
 
     header: Header
     meta: bytes
@@ -153,7 +153,9 @@ class View:
         return None
 
     def facts(self, last: int, *, start: tuple[int, int] | None = None) -> Iterator[Fact | None]:
-        """Facts from `start` (offset, sequence; default: the first) up to sequence `last`; a None where no strand has the next: stop."""
+        """Facts from `start` (offset, sequence; default: the first) up to sequence `last`; a None where no strand has
+        the next: stop.
+        """
         offset, sequence = start or (self.start, self.meta.previous_end + 1)
         while sequence <= last:
             fact = self.fact(offset, sequence)
@@ -164,8 +166,9 @@ class View:
 
 
 def _looks_damaged(view: memoryview, length: int) -> bool:
-    """True when these bytes cannot be what a torn or missing write leaves. New strand space reads as zeros or not at all, in whole
-    512-byte sectors: a record with no empty sector in it was written whole, and something changed it since."""
+    """True when these bytes cannot be what a torn or missing write leaves. New strand space reads as zeros or not at
+    all, in whole 512-byte sectors: a record with no empty sector in it was written whole, and something changed it
+    since."""
     if len(view) < length:
         return False
     data = bytes(view)

@@ -1,7 +1,7 @@
 """What the journal's records say: the meta of each type (msgpack arrays; new fields only at the end, with defaults).
 
-The body of an OBJECT or PART is placed by its size (docs/spec/segments.md): nothing, replicated in the record, coded in the record,
-chunks in bulk segments, or the parts of an upload.
+The body of an OBJECT or PART is placed by its size (docs/spec/segments.md): nothing, replicated in the record, coded in
+the record, chunks in bulk segments, or the parts of an upload.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ class Placement(IntEnum):
 
 
 class Checksum(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """algorithm: CRC32 CRC32C CRC64NVME SHA1 SHA256; value: base64, for COMPOSITE with -N; kind: FULL_OBJECT or COMPOSITE."""
+    """algorithm: CRC32 CRC32C CRC64NVME SHA1 SHA256; value: base64, for COMPOSITE with -N; kind: FULL_OBJECT or
+    COMPOSITE.
+    """
 
     algorithm: str
     value: str
@@ -34,7 +36,8 @@ class Checksum(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class ObjectMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """OBJECT: the full metadata of a version.
 
-    version: the id, b"" for the null version. order: 0 = the sequence of this record; else the sequence that made it (MOVED).
+    version: the id, b"" for the null version. order: 0 = the sequence of this record; else the sequence that made it
+    (MOVED).
     headers: content-type, cache-control, content-disposition, content-encoding, content-language, expires as given.
     parts: number ranges [[first, last], ...] of the upload `body_id`; body_id: owner of bulk DATA, or the upload.
     """
@@ -58,8 +61,8 @@ class ObjectMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class PartMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """PART: one part of an open (later completed) upload; its id is the record's command id unless MOVED. start: its offset in the
-    completed object, -1 before."""
+    """PART: one part of an open (later completed) upload; its id is the record's command id unless MOVED. start: its
+    offset in the completed object, -1 before."""
 
     bucket_id: int
     key: bytes

@@ -1,4 +1,5 @@
-"""Recovery (R15): from the strands of whatever drives are there to a journal that may be appended to, or to read-only, or to neither.
+"""Recovery (R15): from the strands of whatever drives are there to a journal that may be appended to, or to read-only,
+or to neither.
 
 `plan` decides from what was surveyed and writes nothing; `Committer.start` carries it out.
 """
@@ -18,8 +19,9 @@ EMPTY = Mark(0, 0, 0)
 
 
 class Plan(NamedTuple):
-    """chain: segments from the floor to the newest. proven: last sequence of the newest that the index's mark proves durable, else
-    where it starts. tail: accepted records behind that. index_valid False: the index is to be wiped and rebuilt."""
+    """chain: segments from the floor to the newest. proven: last sequence of the newest that the index's mark proves
+    durable, else where it starts. tail: accepted records behind that. index_valid False: the index is to be wiped and
+    rebuilt."""
 
     chain: list[View]
     proven: int
@@ -100,8 +102,8 @@ def plan(views: dict[int, View], mark: Mark) -> Plan | None:
 
 
 def undecided(views: dict[int, View], mark: Mark) -> list[tuple[int, bytes]]:
-    """Read-only recovery: nothing is replayed; these are the (bucket id, key) of every record behind the index's mark that any
-    present strand holds. Bucket id 0: the buckets themselves; key empty: the whole bucket.
+    """Read-only recovery: nothing is replayed; these are the (bucket id, key) of every record behind the index's mark
+    that any present strand holds. Bucket id 0: the buckets themselves; key empty: the whole bucket.
 
     Raises NotReady when the index cannot be trusted without replay, or there is too much behind it."""
     last = newest(views)

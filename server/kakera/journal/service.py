@@ -1,5 +1,5 @@
-"""The committer as a process: one thread, one epoll, a Unix socket. Everything that arrived while the last batch was being synced is
-the next batch (group commit)."""
+"""The committer as a process: one thread, one epoll, a Unix socket. Everything that arrived while the last batch was
+being synced is the next batch (group commit)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Service:
             self._committer.tick()
         self._path.unlink(missing_ok=True)
 
-    # --- in --------------------------------------------------------------------------------------------------------------
+    # --- in -----------------------------------------------------------------------------------------------------------
 
     def _collect(self, timeout_s: float) -> None:
         for key, events in self._selector.select(timeout_s):
@@ -102,7 +102,7 @@ class Service:
             self._selector.unregister(peer.connection)
             peer.connection.close()
 
-    # --- a turn ----------------------------------------------------------------------------------------------------------
+    # --- a turn -------------------------------------------------------------------------------------------------------
 
     def _turn(self) -> None:
         turn: list[tuple[_Peer, int, Command]] = []
@@ -174,7 +174,8 @@ def lock(path: Path) -> int:
 
 
 def serve(committer: Committer, socket_path: Path, lock_path: Path) -> int:
-    """Run until SIGTERM or SIGINT. Returns the process's exit code: 0 clean, 3 the index failed, 4 locked by another."""
+    """Run until SIGTERM or SIGINT. Returns the process's exit code: 0 clean, 3 the index failed, 4 locked by another.
+    """
     faults.from_environment()
     try:
         fd = lock(lock_path)

@@ -57,7 +57,7 @@ class SegmentWriter:
         tasks: dict[int, Task] = {}
         for index, drive in self.members.items():
             tasks[drive.slot] = self._task(drive, start, b"".join(buffers[index]))
-        return lanes.run(tasks)
+        return lanes.run(tasks, self.meta.k + 1)
 
     def _task(self, drive: Drive, offset: int, data: bytes) -> Task:
         def task() -> None:
@@ -124,7 +124,7 @@ def create(
     for index, drive in members.items():
         content = b"".join((headers[index], *buffers[index]))
         tasks[drive.slot] = _creation(drive, writer.strand, content)
-    failed = lanes.run(tasks)
+    failed = lanes.run(tasks, meta.k + 1)
     writer.advance(placed)
     faults.hit("journal.created")
     return writer, placed, failed

@@ -1,5 +1,5 @@
-"""Frames on the committer's Unix socket: u32 length (little-endian), then a msgpack array of [number, command] or [number, reply].
-Many in one frame, both ways (docs/spec/journal.md)."""
+"""Frames on the committer's Unix socket: u32 length (little-endian), then a msgpack array of [number, command] or
+[number, reply]. Many in one frame, both ways (docs/spec/journal.md)."""
 
 from __future__ import annotations
 
