@@ -21,12 +21,8 @@ QUICK_MUTANTS = {
     "batch_seen", "clean_batch", "damage_counts", "ro_hides", "ro_stops", "ro_quiet", "ro_valid",
 }  # fmt: skip
 QUICK_WIDES = [
+    *(wide.name for wide in WIDES if wide.name.startswith("small, ")),
     "n=4, 1+1 in batches of two: kill",
-    "n=4, two commands: kill, power cut, 3 cleanings",
-    "bucket and key, batches of two: kill",
-    "two keys, batches of two: kill",
-    "read-only, n=4, two commands: kill, power cut, cleaning",
-    "damage, n=3, one command: kill, power cut, failed sync",
     "damage, n=4, two commands: kill, power cut, cleaning",
     "damage, n=4, read-only, one command: kill, power cut",
     "bodies, PUT of two chunks: kill, power cut, failed sync, drop",

@@ -55,6 +55,15 @@ PLANS: dict[str, Plan] = {
 }
 
 WIDE: dict[str, Callable[[], Iterable[Cfg]]] = {
+    "small, PUT then DEL: kill, power cut, 2 cleanings": lambda: family(Rules(), PUT_DEL, (), cuts=1, cleans=2),
+    "small, two conditions: kill, power cut": lambda: family(Rules(), ("PIM",), ("PINM",), cuts=1),
+    "small, bucket and key, batches of two: kill": lambda: family(
+        Rules(), ("PUTB/1",), ("DROPB",), n=3, pairs=1, **BUCKET
+    ),
+    "small, two keys, batches of two: kill": lambda: family(Rules(), PUT, ("PUT/1",), n=3, pairs=1, keys=2),
+    "small, read-only, PUT then DEL: kill, power cut, cleaning": lambda: family(
+        Rules(), PUT_DEL, (), cuts=1, cleans=1, readonly=True
+    ),
     "n=4, 1+1 of every kind: kill, power cut": lambda: every(Rules()),
     "n=3, 1+1 of every kind: kill, power cut, failed sync": lambda: every(Rules(), n=3, fails=1),
     "n=4, 1+1 of every kind: broken connection, kill": lambda: every(Rules(), cuts=0, breaks=1),
