@@ -105,7 +105,7 @@ def census(
     """Read and verify every record of every strand.
 
     Args:
-        refers: tells whether DATA counts; without it all DATA counts that was not given back on every strand.
+        refers: tells whether DATA counts; without it all DATA counts that was not given back and may have been acked.
     """
     for target in targets:
         yield examine(target, drives, refers=refers, throttle=throttle or Throttle(0))
@@ -133,7 +133,11 @@ def examine(target: Target, drives: Drives, *, refers: Refers | None, throttle: 
             orphans.append(orphan)
             orphan_bytes += found.length
             continue
-        if refers is None and found.punched and not found.pieces:
+        if (
+            refers is None
+            and target.kind == BULK
+            and ((not found.pieces and found.punched) or never_acked(found, layout))
+        ):
             continue
         records += 1
         live_bytes += found.length if found.offset else 0
@@ -148,6 +152,13 @@ def examine(target: Target, drives: Drives, *, refers: Refers | None, throttle: 
     return SegmentCensus(
         target, layout.k, layout.m, strands, missing, faults, lost, orphans, gaps, records, live_bytes, orphan_bytes
     )
+
+
+def never_acked(found: Found, layout: Layout) -> bool:
+    """True for a torn write: k+1 strands were needed for an ack, and fewer can ever have had it (as R15 cuts). Pure."""
+    away = layout.k + layout.m - len(layout.drives)
+    damaged = len(found.bad) - len(found.unwritten)
+    return not found.decodable and len(found.pieces) + damaged + away <= layout.k
 
 
 def _orphan(found: Found, target: Target, refers: Refers | None) -> Orphan | None:

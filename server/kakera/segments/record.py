@@ -137,7 +137,7 @@ class Draft(NamedTuple):
 
 
 class Encoder:
-    """Lays one draft on strand after strand of a segment; what the strands share is packed and its crc computed once."""
+    """Lays one draft on strand after strand of a segment; what they share is packed and its crc computed once."""
 
     __slots__ = ("_common", "_crc", "_draft", "_k", "_lead", "_mk", "length")
 
@@ -147,9 +147,7 @@ class Encoder:
         self._k = draft.k
         self._mk = draft.m << 8
         meta = draft.meta
-        self._common = _COMMON.pack(
-            segment, sequence, draft.command_id, len(meta), draft.body_bytes, draft.body_size
-        )
+        self._common = _COMMON.pack(segment, sequence, draft.command_id, len(meta), draft.body_bytes, draft.body_size)
         self._crc = extend(crc32c(self._common + _TAIL.pack(self._mk)), meta)
         self.length = record_length(len(meta), draft.body_bytes)
 

@@ -67,7 +67,7 @@ class Window:
 
 class Found(NamedTuple):
     """One record over the strands. pieces: good ones by strand index; bad: the others that are there, with the reason;
-    punched: those of the bad whose space was given back."""
+    punched: those of the bad whose space was given back; unwritten: those that end before it, or begin with nothing."""
 
     offset: int
     header: Header
@@ -75,6 +75,7 @@ class Found(NamedTuple):
     pieces: dict[int, Piece]
     bad: dict[int, str]
     punched: frozenset[int]
+    unwritten: frozenset[int]
 
     @property
     def length(self) -> int:
@@ -160,6 +161,7 @@ def _found(windows: dict[int, Window], strand: Strand, offset: int, header: Head
     pieces: dict[int, Piece] = {}
     bad: dict[int, str] = {}
     punched = set()
+    unwritten = set()
     for index, window in windows.items():
         data = window.read(offset, header.length)
         try:
@@ -168,6 +170,8 @@ def _found(windows: dict[int, Window], strand: Strand, offset: int, header: Head
             bad[index] = window.failed or error.reason
             if error.punched:
                 punched.add(index)
+            if not window.failed and (len(data) < header.length or not any(data[:HEADER_BYTES])):
+                unwritten.add(index)
     groups = Counter(piece.identity for piece in pieces.values())
     if len(groups) > 1:
         winner, _ = groups.most_common(1)[0]
@@ -176,7 +180,9 @@ def _found(windows: dict[int, Window], strand: Strand, offset: int, header: Head
             bad[index] = "another record than on the other strands"
     sample = next(iter(pieces.values()), None)
     meta = sample.meta if sample else _meta_of(windows, strand, offset)
-    return Found(offset, sample.header if sample else header, meta, pieces, bad, frozenset(punched))
+    return Found(
+        offset, sample.header if sample else header, meta, pieces, bad, frozenset(punched), frozenset(unwritten)
+    )
 
 
 def _meta_of(windows: dict[int, Window], strand: Strand, offset: int) -> bytes:

@@ -83,6 +83,23 @@ async def test_what_is_healed_is_byte_for_byte_what_it_was(cluster: Cluster) -> 
         assert {index: filled.bytes_of(index) for index in range(6)} == before
 
 
+async def test_a_torn_write_is_neither_damage_nor_loss(cluster: Cluster) -> None:
+    """A worker killed while it wrote: the record is whole on two strands, cut on one, not on the others."""
+    filled = await fill(cluster)
+    end = filled.refs[2].offset
+    for index, keep in ((0, 5000), (3, 0), (4, 0), (5, 0)):
+        slot = cluster.slot_of(filled.strand, index)
+        cluster.edit(slot, filled.strand, lambda data, keep=keep: data.__delitem__(slice(end + keep, None)))
+    found = filled.census()
+    assert found.full and found.records == 3
+    # One damaged instead of unwritten on each of two more: it may have been acked.
+    filled = await fill(cluster)
+    end = filled.refs[2].offset
+    for index in (0, 1, 2):
+        cluster.flip(cluster.slot_of(filled.strand, index), filled.strand, (end + 300) * 8)
+    assert filled.census().lost == [end]
+
+
 async def test_a_replaced_drive_is_filled_again(cluster: Cluster) -> None:
     filled = await fill(cluster)
     shutil.rmtree(cluster.root / "d3")
