@@ -48,12 +48,14 @@ OPEN_STRAND_CHECK_S = 5.0  # how long a dropped strand may keep its space in a p
 STRAND_MAP_SHORT_S = 5.0  # the same for a layout that lacks a strand: a drive that returns is soon used
 STRAND_MAP_S = 60.0  # how long a learned layout is believed without a look at the drives
 MAX_LAYOUTS = 4096  # layouts kept in memory: a few hundred bytes each; the oldest are learned again
+META_READ_BYTES = 16 * KIB  # one read holds the header and meta of nearly every record; longer ones take the waiting way
 READ_THREADS = 4  # per drive and process: reads that wait for the device; a slow drive takes its own threads only
 CODE_THREADS = 2  # decoding and verifying of chunks: pyeclib holds the interpreter lock, more would not help
 DECODE_HEADERS = 512  # sizes whose fragment headers are kept: k+m times 80 bytes each
 HEDGE_S = 0.25  # a read that waits longer is tried on other strands as well (R12)
 READ_LIMIT_S = 15.0  # a read that has not enough fragments by then is answered 503; a client gives up soon after
 SLOW_DRIVE_S = 10.0  # a drive that was late is asked last for so long
+MAX_REASON_CHARS = 500  # why a strand is suspect, for people
 MAX_DAMAGE_REPORTS = 1000  # remembered so that each strand is reported once a while; a census finds what is forgotten
 BULK_IN_FLIGHT_BYTES = 96 * MIB  # per worker: chunks and fragments not yet written; the RSS budget is 400 MB
 BULK_BODY_CHUNKS = 2  # of one body in flight: one is written while the next is filled
@@ -167,6 +169,7 @@ RESTART_DELAYS_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # a child that keeps dying co
 RESTART_FORGET_S = 30.0  # a child that lived so long starts the series anew
 STOP_LIMIT_S = 40.0  # ordered stop: drain, then background, then committer; after it, SIGKILL (nothing acked is lost)
 INDEX_WATCH_S = 0.25  # a worker sees an index that appeared, or was made anew, this soon
+TRIM_ABOVE_BYTES = 96 * MIB  # resident memory of a worker above which free memory is given back; idle it has 45 MiB
 OPEN_FILES = 65_536  # connections + strands; the usual soft limit of 1,024 is below one worker's connections
 
 # --- background -------------------------------------------------------------------------------------------------------

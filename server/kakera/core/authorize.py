@@ -7,8 +7,8 @@ from kakera.core.values import Account
 
 
 def allowed(operation: str, account: Account, bucket_owner: str | None) -> bool:
-    """Deny by default. `operation`: a name of core.operations, for policies to come; `bucket_owner` None: the account's own service
-    level (list or create buckets)."""
+    """Deny by default. `operation`: a name of core.operations, for policies to come; `bucket_owner` None: the account's
+    own service level (list or create buckets)."""
     if not account.account_id:
         return False
     return bucket_owner is None or bucket_owner == account.account_id

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import NamedTuple
 
 from kakera.base import errors, limits
-from kakera.core.store import Store, inline_body
+from kakera.core.store import Store, inline_body, read_meta
 from kakera.core.values import BodySource, Digests
 from kakera.index.tables import BODIES, PARTS, Location, PartRow
 from kakera.journal import codec
@@ -120,8 +120,8 @@ async def open_parts(store: Store, meta: ObjectMeta, start: int, stop: int) -> O
     opened = OpenBody([], [])
     try:
         for row in part_rows(store, meta, start, stop):
-            record = await store.reader.meta(Location(row.segment, row.offset, row.length))
-            part: PartMeta = codec.META[Type.PART].decode(record.meta)
+            encoded = await read_meta(store, Location(row.segment, row.offset, row.length))
+            part: PartMeta = codec.META[Type.PART].decode(encoded)
             hold(store, part.chunks, opened.pins)
             if part.placement == Placement.CHUNKS and store.index.get(BODIES, (row.part_id,)) is None:
                 raise Vanished("the part was removed")
@@ -163,10 +163,10 @@ async def _read(store: Store, location: Location) -> RecordRead:
 async def _chunks(store: Store, piece: Piece, start: int, stop: int) -> AsyncIterator[bytes]:
     at = 0
     for chunk in piece.chunks:
-        low, high = max(start, at), min(stop, at + chunk.size)
-        if low < high:
+        high = min(stop, at + chunk.size)
+        for low in range(max(start, at), high, limits.STREAM_PIECE_BYTES):
             try:
-                yield await store.reader.chunk(chunk, low - at, high - at)
+                yield await store.reader.chunk(chunk, low - at, min(low + limits.STREAM_PIECE_BYTES, high) - at)
             except Vanished as error:
                 raise errors.Damaged("a chunk is gone from its segment") from error
         at += chunk.size

@@ -1,4 +1,6 @@
-"""Buckets: a name bound to an id (R13). Every change is a SETTINGS record; a change is accepted only at the generation it was read."""
+"""Buckets: a name bound to an id (R13). Every change is a SETTINGS record; a change is accepted only at the generation
+it was read.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def list_owned(store: Store, account: Account) -> list[BucketInfo]:
 
 
 async def delete(store: Store, account: Account, name: str) -> None:
-    """Raises BucketNotEmpty. Uploads that are still open are aborted first, as S3 does; a bucket with objects keeps them."""
+    """Raises BucketNotEmpty. Uploads that are still open are aborted first, as S3 does; a bucket with objects keeps
+    them.
+    """
 
     async def end(bucket: BucketInfo) -> Ok:
         try:

@@ -1,4 +1,6 @@
-"""Multipart uploads: UPLOAD and PART records; Complete makes an OBJECT that names the parts, so that no record grows with the object."""
+"""Multipart uploads: UPLOAD and PART records; Complete makes an OBJECT that names the parts, so that no record grows
+with the object.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,19 @@ from kakera.base.ids import NULL_VERSION, new_id
 from kakera.core import bodies, listing, objects
 from kakera.core.copying import Source, SourceBody, Target
 from kakera.core.objects import part_info
-from kakera.core.store import MOVED_RETRIES, STALE_RETRIES, Store, check_readable, get_bucket
+from kakera.core.store import MOVED_RETRIES, STALE_RETRIES, Store, check_readable, get_bucket, read_meta
 from kakera.core.values import (
-    Account, BodySource, BucketInfo, Combined, CompletePart, Condition, NewObject, PartInfo, PartPage, Stored, UploadInfo,
+    Account,
+    BodySource,
+    BucketInfo,
+    Combined,
+    CompletePart,
+    Condition,
+    NewObject,
+    PartInfo,
+    PartPage,
+    Stored,
+    UploadInfo,
     UploadPage,
 )  # fmt: skip
 from kakera.index.tables import COMPLETED, PARTS, UPLOADS, Location, PartRow, UploadRow
@@ -24,7 +36,13 @@ from kakera.segments.record import Type
 
 
 async def create(
-    store: Store, bucket: BucketInfo, owner: Account, new: NewObject, *, checksum_algorithm: str = "", checksum_kind: str = ""
+    store: Store,
+    bucket: BucketInfo,
+    owner: Account,
+    new: NewObject,
+    *,
+    checksum_algorithm: str = "",
+    checksum_kind: str = "",
 ) -> UploadInfo:
     """Open an upload. Its id is the version id that Complete will give (R16)."""
     upload_id = new_id()
@@ -55,10 +73,10 @@ async def _meta(store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes) 
     for _ in range(MOVED_RETRIES):
         row = _row(store, bucket, key, upload_id)
         try:
-            record = await store.reader.meta(Location(row.segment, row.offset, row.length))
+            encoded = await read_meta(store, Location(row.segment, row.offset, row.length))
         except Vanished:
             continue
-        meta: UploadMeta = codec.META[Type.UPLOAD].decode(record.meta)
+        meta: UploadMeta = codec.META[Type.UPLOAD].decode(encoded)
         return meta
     raise errors.Busy("the upload keeps moving")
 
@@ -66,7 +84,9 @@ async def _meta(store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes) 
 async def put_part(
     store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, number: int, *, body: BodySource
 ) -> PartInfo:
-    """Store (or replace) one part. Raises NoSuchUpload before and after the body was read, InvalidArgument for its number."""
+    """Store (or replace) one part. Raises NoSuchUpload before and after the body was read, InvalidArgument for its
+    number.
+    """
     if not 1 <= number <= limits.MAX_PART_NUMBER:
         raise errors.InvalidArgument(argument="partNumber", value=number)
     _row(store, bucket, key, upload_id)
@@ -97,7 +117,14 @@ async def copy_part(store: Store, source: Source, target: Target) -> PartInfo:
 
 
 async def list_uploads(
-    store: Store, bucket: BucketInfo, *, prefix: bytes, delimiter: bytes, key_marker: bytes, upload_marker: bytes, limit: int
+    store: Store,
+    bucket: BucketInfo,
+    *,
+    prefix: bytes,
+    delimiter: bytes,
+    key_marker: bytes,
+    upload_marker: bytes,
+    limit: int,
 ) -> UploadPage:
     """Open uploads by key, then by initiation."""
     check_readable(store, bucket.bucket_id, None)
@@ -123,7 +150,7 @@ async def abort(store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes) 
     await store.journal.submit(Abort(new_id(), bucket.name, bucket.bucket_id, key, upload_id))
 
 
-# --- complete ---------------------------------------------------------------------------------------------------------------
+# --- complete ---------------------------------------------------------------------------------------------------------
 
 
 def choose(rows: Sequence[PartRow], wanted: Sequence[CompletePart]) -> list[PartRow]:
@@ -175,7 +202,9 @@ async def complete(
     store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, chosen: Sequence[PartRow], *, combined: Combined,
     condition: Condition | None = None,
 ) -> Stored:  # fmt: skip
-    """Make the object of `chosen` (from `parts_for`). Repeated, also after a crash or a newer PUT, it answers as the first time."""
+    """Make the object of `chosen` (from `parts_for`). Repeated, also after a crash or a newer PUT, it answers as the
+    first time.
+    """
     if not chosen:
         return _remembered(store, bucket, upload_id)
     size = sum(row.size for row in chosen)
@@ -191,7 +220,13 @@ async def complete(
         )  # fmt: skip
         part_ids = [row.part_id for row in chosen]
         command = Complete(
-            complete_id(upload_id), bucket.name, bucket.bucket_id, bucket.generation, codec.encode(meta), part_ids, condition
+            complete_id(upload_id),
+            bucket.name,
+            bucket.bucket_id,
+            bucket.generation,
+            codec.encode(meta),
+            part_ids,
+            condition,
         )
         try:
             reply: Ok = await store.journal.submit(command)

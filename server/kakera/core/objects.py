@@ -12,11 +12,22 @@ from kakera.base.ids import NULL_VERSION, new_id
 from kakera.core import bodies
 from kakera.core.conditions import check_read, resolve_range
 from kakera.core.copying import Source, SourceBody
-from kakera.core.store import MOVED_RETRIES, STALE_RETRIES, Row, Store, find_row, get_bucket, location
+from kakera.core.store import MOVED_RETRIES, STALE_RETRIES, Row, Store, find_row, get_bucket, location, read_meta
 from kakera.core.values import (
-    Account, BodySource, BucketInfo, ByteRange, Condition, Deleted, NewObject, ObjectInfo, ObjectRead, PartInfo, ReadCondition, Stored,
+    Account,
+    BodySource,
+    BucketInfo,
+    ByteRange,
+    Condition,
+    Deleted,
+    NewObject,
+    ObjectInfo,
+    ObjectRead,
+    PartInfo,
+    ReadCondition,
+    Stored,
 )  # fmt: skip
-from kakera.index.tables import PARTS, Entry, VERSIONS
+from kakera.index.tables import PARTS, VERSIONS, Entry
 from kakera.journal import codec
 from kakera.journal.commands import Body, Delete, Ok, Put, Rewrite
 from kakera.journal.records import Checksum, ObjectMeta, Placement
@@ -29,11 +40,19 @@ T = TypeVar("T")
 
 
 async def put(
-    store: Store, bucket: BucketInfo, owner: Account, new: NewObject, body: BodySource, *, condition: Condition | None = None
+    store: Store,
+    bucket: BucketInfo,
+    owner: Account,
+    new: NewObject,
+    body: BodySource,
+    *,
+    condition: Condition | None = None,
 ) -> Stored:
-    """Store a new version. Nothing is visible before it is durable and everything the source promised was verified (R1).
+    """Store a new version. Nothing is visible before it is durable and everything the source promised was verified
+    (R1).
 
-    Raises TooLarge, PreconditionFailed, NoSuchKey (If-Match of nothing), NoSuchBucket, Unavailable; what the source raises."""
+    Raises TooLarge, PreconditionFailed, NoSuchKey (If-Match of nothing), NoSuchBucket, Unavailable; what the source
+    raises."""
     command_id = new_id()
     try:
         placed = await bodies.take(store, command_id, body, maximum_bytes=limits.MAX_PUT_BYTES)
@@ -73,7 +92,9 @@ async def copy(
     store: Store, source: Source, bucket: BucketInfo, owner: Account, new: NewObject, *, keep_metadata: bool, keep_tags: bool,
     condition: Condition | None = None, checksum_algorithm: str = "",
 ) -> Stored:  # fmt: skip
-    """A new version from a stored one; what is kept comes from the source, the rest from `new`. Raises as `open_read` and `put`."""
+    """A new version from a stored one; what is kept comes from the source, the rest from `new`. Raises as `open_read`
+    and `put`.
+    """
     read = await open_source(store, source)
     info = read.info
     algorithm = checksum_algorithm or (info.checksum.algorithm if info.checksum else "")
@@ -103,7 +124,7 @@ async def open_source(store: Store, source: Source) -> ObjectRead:
     return read
 
 
-# --- reading --------------------------------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def find(store: Store, bucket: BucketInfo, key: bytes, version: bytes | None) -> Row:
@@ -152,13 +173,18 @@ def _parts_count(meta: ObjectMeta) -> int:
 
 
 async def head(
-    store: Store, bucket: BucketInfo, key: bytes, *, version: bytes | None = None, condition: ReadCondition = _NO_CONDITION
+    store: Store,
+    bucket: BucketInfo,
+    key: bytes,
+    *,
+    version: bytes | None = None,
+    condition: ReadCondition = _NO_CONDITION,
 ) -> ObjectInfo:
     """The version's description, from a verified record (R3)."""
 
     async def read(row: Row) -> ObjectInfo:
         check_read(condition, row.etag, row.mtime_ms)
-        meta = _decode((await store.reader.meta(location(row))).meta)
+        meta = _decode(await read_meta(store, location(row)))
         return info_of(meta, bucket, _parts_count(meta))
 
     return await _followed(store, bucket, key, version, read)
@@ -170,7 +196,8 @@ async def open_read(
 ) -> ObjectRead:  # fmt: skip
     """Open for reading. The first bytes are verified before this returns when the body is in the record.
 
-    Raises what `find` raises; NotModified, PreconditionFailed, InvalidRange, InvalidPart; Damaged, NotReady, ReadOnly."""
+    Raises what `find` raises; NotModified, PreconditionFailed, InvalidRange, InvalidPart; Damaged, NotReady,
+    ReadOnly."""
 
     async def read(row: Row) -> ObjectRead:
         check_read(condition, row.etag, row.mtime_ms)
@@ -205,7 +232,7 @@ def _open_small(
 async def _open_large(
     store: Store, bucket: BucketInfo, row: Row, byte_range: ByteRange | None, part_number: int | None
 ) -> ObjectRead:
-    meta = _decode((await store.reader.meta(location(row))).meta)
+    meta = _decode(await read_meta(store, location(row)))
     start, stop = 0, meta.size
     if byte_range is not None:
         start, stop = resolve_range(byte_range, meta.size)
@@ -217,7 +244,8 @@ async def _open_large(
         opened = bodies.OpenBody([bodies.Piece(0, meta.size, location(row), meta.placement, meta.chunks)], [])
         bodies.hold(store, meta.chunks, opened.pins)
     again = find_row(store, bucket, meta.key, meta.version)
-    if again is None or location(again) != location(row):  # it moved before the pins were set: its old segments may be gone
+    # it moved before the pins were set: its old segments may be gone
+    if again is None or location(again) != location(row):
         opened.close()
         raise Vanished("the object moved")
     info = info_of(meta, bucket, _parts_count(meta))
@@ -241,13 +269,17 @@ async def parts(
     """(object, up to `limit` of its parts with a number above `after`, whether there are more)."""
 
     async def read(row: Row) -> tuple[ObjectInfo, list[PartInfo], bool]:
-        meta = _decode((await store.reader.meta(location(row))).meta)
+        meta = _decode(await read_meta(store, location(row)))
         info = info_of(meta, bucket, _parts_count(meta))
         if meta.placement != Placement.PARTS:
             return info, [], False
         span = ((meta.body_id, after + 1), (meta.body_id, limits.MAX_PART_NUMBER + 1))
         rows = store.index.scan(PARTS, *span, limit=limit + 1)
-        return info, [part_info(r.part_number, r.size, r.etag, r.mtime_ms, r.checksum) for r in rows[:limit]], len(rows) > limit
+        return (
+            info,
+            [part_info(r.part_number, r.size, r.etag, r.mtime_ms, r.checksum) for r in rows[:limit]],
+            len(rows) > limit,
+        )
 
     return await _followed(store, bucket, key, version, read)
 
@@ -257,17 +289,31 @@ def part_info(number: int, size: int, etag: str, mtime_ms: int, checksum: str) -
     return PartInfo(number, size, etag, mtime_ms, Checksum(algorithm, value) if algorithm else None)
 
 
-# --- deleting and changing --------------------------------------------------------------------------------------------------
+# --- deleting and changing --------------------------------------------------------------------------------------------
 
 
 async def delete(
-    store: Store, bucket: BucketInfo, account: Account, key: bytes, *, version: bytes | None = None, condition: Condition | None = None
+    store: Store,
+    bucket: BucketInfo,
+    account: Account,
+    key: bytes,
+    *,
+    version: bytes | None = None,
+    condition: Condition | None = None,
 ) -> Deleted:
     """Remove the key (or make a delete marker), or exactly one version. What is not there is deleted with success."""
     command_id = new_id()
     for _ in range(STALE_RETRIES):
         command = Delete(
-            command_id, bucket.name, bucket.bucket_id, bucket.generation, key, version, account.account_id, clock.now_ms(), condition
+            command_id,
+            bucket.name,
+            bucket.bucket_id,
+            bucket.generation,
+            key,
+            version,
+            account.account_id,
+            clock.now_ms(),
+            condition,
         )
         try:
             reply: Ok = await store.journal.submit(command)
@@ -275,7 +321,9 @@ async def delete(
             bucket = get_bucket(store, bucket.name)
             continue
         named = version is not None
-        return Deleted(key, version if version is not None else reply.version, reply.marker, named or bucket.versioning != 0)
+        return Deleted(
+            key, version if version is not None else reply.version, reply.marker, named or bucket.versioning != 0
+        )
     raise errors.OperationAborted(key=key.decode(errors="replace"))
 
 
@@ -290,7 +338,9 @@ async def set_tags(
             record = await (store.reader.read if inline else store.reader.meta)(location(row))
             order = row.order if hasattr(row, "order") else -row.neg_order
             meta = msgspec.structs.replace(_decode(record.meta), tags=tags, order=order)
-            await store.journal.submit(Rewrite(new_id(), Type.OBJECT, codec.encode(meta), _again(store, record), location(row)))
+            await store.journal.submit(
+                Rewrite(new_id(), Type.OBJECT, codec.encode(meta), _again(store, record), location(row))
+            )
             return info_of(meta, bucket)
 
         try:

@@ -6,17 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from kakera.base import clock, errors
+from kakera.base import clock, errors, limits
 from kakera.base.ids import new_id
-from kakera.index.interface import Rows, still
-from kakera.index.tables import BUCKETS, ENTRIES, BucketRow, EntryRow, Location, VersionRow
 from kakera.core.copying import Running
 from kakera.core.values import BucketInfo
+from kakera.index.interface import Rows, still
+from kakera.index.tables import BUCKETS, ENTRIES, BucketRow, EntryRow, Location, VersionRow
 from kakera.journal.client import JournalClient
 from kakera.journal.commands import Body
 from kakera.journal.decide import find_version
 from kakera.journal.records import Placement
-from kakera.base import limits
 from kakera.segments.bulk import BulkWriter
 from kakera.segments.codec import Codec
 from kakera.segments.pins import Pins
@@ -48,12 +47,13 @@ class Store:
     codec: Codec
     profile: Profile
     region: str
-    digest: Callable[[str], Running]  # a new running digest of that algorithm; its implementations belong to the dialects
+    # a new running digest of that algorithm; its implementations belong to the dialects
+    digest: Callable[[str], Running]
 
 
 def check_readable(store: Store, bucket_id: int, key: bytes | None) -> None:
-    """Raises NotReady before the committer said that the index may be read, ReadOnly for what is undecided (R15). key None: a listing
-    or the bucket itself."""
+    """Raises NotReady before the committer said that the index may be read, ReadOnly for what is undecided (R15). key
+    None: a listing or the bucket itself."""
     state = store.journal.state
     if state.mode == "ready":
         return
@@ -63,12 +63,16 @@ def check_readable(store: Store, bucket_id: int, key: bytes | None) -> None:
     if not undecided:
         return
     touched = (bucket_id, key) in undecided or (bucket_id, b"") in undecided or (0, b"") in undecided
-    if touched or key is None and any(bucket == bucket_id for bucket, _ in undecided):
-        raise errors.ReadOnly("a change of this was under way when drives were lost: it can be answered when one returns")
+    if touched or (key is None and any(bucket == bucket_id for bucket, _ in undecided)):
+        raise errors.ReadOnly(
+            "a change of this was under way when drives were lost: it can be answered when one returns"
+        )
 
 
 def bucket_info(row: BucketRow) -> BucketInfo:
-    return BucketInfo(row.name, row.bucket_id, row.owner, row.created_ms, row.region, row.versioning, row.generation, row.settings)
+    return BucketInfo(
+        row.name, row.bucket_id, row.owner, row.created_ms, row.region, row.versioning, row.generation, row.settings
+    )
 
 
 def get_bucket(store: Store, name: str) -> BucketInfo:
@@ -94,6 +98,12 @@ def find_row(store: Store, bucket: BucketInfo, key: bytes, version: bytes | None
 
 def location(row: Row) -> Location:
     return Location(row.segment, row.offset, row.length)
+
+
+async def read_meta(store: Store, place: Location) -> bytes:
+    """The meta of a record, at once when it is in memory. Raises Vanished, Damaged."""
+    found = store.reader.meta_now(place) or await store.reader.meta(place)
+    return found.meta
 
 
 def inline_body(store: Store, data: bytes) -> tuple[int, Body]:

@@ -10,7 +10,17 @@ import msgspec
 from kakera.journal.commands import Condition
 from kakera.journal.records import Checksum
 
-__all__ = ["Account", "BodySource", "BucketInfo", "Checksum", "Condition", "Digests", "ObjectInfo", "ObjectRead", "ReadCondition"]
+__all__ = [
+    "Account",
+    "BodySource",
+    "BucketInfo",
+    "Checksum",
+    "Condition",
+    "Digests",
+    "ObjectInfo",
+    "ObjectRead",
+    "ReadCondition",
+]
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -37,7 +47,9 @@ class BodySource(Protocol):
     declared_bytes: int
 
     async def read(self) -> bytes | memoryview:
-        """The next piece; empty at the end. Raises the dialect's own error when the body is not what was signed or declared."""
+        """The next piece; empty at the end. Raises the dialect's own error when the body is not what was signed or
+        declared.
+        """
         ...
 
     def digests(self) -> Digests:
@@ -57,7 +69,9 @@ class BucketInfo(msgspec.Struct, frozen=True):
 
 
 class ObjectInfo(msgspec.Struct, frozen=True):
-    """A version as its record describes it. version b"" = null. versioned: the bucket has ever had versioning on (show the id)."""
+    """A version as its record describes it. version b"" = null. versioned: the bucket has ever had versioning on (show
+    the id).
+    """
 
     key: bytes
     version: bytes
@@ -74,7 +88,9 @@ class ObjectInfo(msgspec.Struct, frozen=True):
 
 
 class ReadCondition(msgspec.Struct, frozen=True):
-    """Conditions of GET and HEAD and of a copy's source (RFC 9110 section 13). etags without quotes; times in whole seconds."""
+    """Conditions of GET and HEAD and of a copy's source (RFC 9110 section 13). etags without quotes; times in whole
+    seconds.
+    """
 
     if_match: list[str] | None = None
     if_none_match: list[str] | None = None
@@ -90,9 +106,9 @@ class ByteRange(NamedTuple):
 
 
 class ObjectRead(NamedTuple):
-    """An object opened for reading. start, stop: the range served, stop exclusive. body: bytes when it was at hand, else pieces; the
-    pieces raise Damaged when the store cannot go on: the connection must then break, never end early (R3). close: release pins; must
-    be awaited or called exactly once, whether or not the body was read."""
+    """An object opened for reading. start, stop: the range served, stop exclusive. body: bytes when it was at hand,
+    else pieces; the pieces raise Damaged when the store cannot go on: the connection must then break, never end early
+    (R3). close: release pins; must be awaited or called exactly once, whether or not the body was read."""
 
     info: ObjectInfo
     start: int
@@ -123,7 +139,9 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 class Deleted(msgspec.Struct, frozen=True):
-    """What a DELETE did: version removed or made, whether it is a delete marker. versioned False: say nothing of versions."""
+    """What a DELETE did: version removed or made, whether it is a delete marker. versioned False: say nothing of
+    versions.
+    """
 
     key: bytes
     version: bytes
@@ -146,8 +164,8 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class ListPage(msgspec.Struct, frozen=True):
-    """One page, entries and common prefixes each in order. next_key (and next_version) : where the next page starts *after*; None at
-    the end. A common prefix as the last item makes next_key that prefix."""
+    """One page, entries and common prefixes each in order. next_key (and next_version) : where the next page starts
+    *after*; None at the end. A common prefix as the last item makes next_key that prefix."""
 
     entries: list[Listed]
     prefixes: list[bytes]

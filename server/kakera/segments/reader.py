@@ -21,7 +21,18 @@ from kakera.segments.gather import Gather, Gathered, OnDamage
 from kakera.segments.map import Layout, SegmentMap
 from kakera.segments.meta import ChunkRef
 from kakera.segments.pins import Vanished as Vanished
-from kakera.segments.record import CRCS, FULL, HEADER_BYTES, MAGIC, Header, crc32c, extend, record_length
+from kakera.segments.record import (
+    CRCS,
+    FULL,
+    HEADER_BYTES,
+    MAGIC,
+    Header,
+    crc32c,
+    extend,
+    parse_header,
+    record_length,
+    verify_head,
+)
 from kakera.segments.threads import DriveThreads, Lane
 
 T = TypeVar("T")
@@ -99,13 +110,27 @@ class Reader:
                 data[:6] != lead
                 or data[6] != at
                 or crc32c(body) != body_crc
-                or extend(shared, data[:8] + data[52:56]) != crc
-                or b"".join((data[8:52], data[56:60], data[HEADER_BYTES:meta_end])) != common
+                or extend(shared, data[:8] + data[52:56]) != crc  # over the first strand's meta: the same record
             ):
                 return None
             bodies[at] = body
         whole = b"".join(bodies)
         return RecordRead(header, meta, whole if len(whole) == body_size else whole[:body_size])
+
+    def meta_now(self, place: Place, kind: str = JOURNAL) -> RecordRead | None:
+        """Header and meta from one strand, if that is in memory and right. None: ask `meta`."""
+        segment, offset, length = place
+        layout = self._map.known(kind, segment)
+        if layout is None or not layout.data:
+            return None
+        turn = (offset >> 6) % len(layout.data)
+        data = layout.data[turn].read_now(layout.strand, offset, min(length, limits.META_READ_BYTES))
+        header = parse_header(data) if data else None
+        if data is None or header is None or header.segment != segment or header.strand != turn or header.length != length:
+            return None
+        if not verify_head(header, data):
+            return None
+        return RecordRead(header, data[HEADER_BYTES : HEADER_BYTES + header.meta_bytes], None)
 
     async def read(self, place: Place, kind: str = JOURNAL) -> RecordRead:
         """The record with its body, from any k good strands.
