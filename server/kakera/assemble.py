@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from kakera.base import clock, errors, limits
+from kakera.base import clock, errors, kernel, limits
 from kakera.base.ids import new_id
 from kakera.config import Config
 from kakera.observe.log import get_logger
@@ -221,6 +221,8 @@ class HttpServices:
                 accepted, since_s = bulk.accepted_bytes, clock.monotonic_s()
             elif clock.monotonic_s() - since_s > limits.BULK_IDLE_S:
                 bulk.seal()
+            if kernel.resident_bytes() > limits.TRIM_ABOVE_BYTES:
+                await asyncio.to_thread(kernel.give_back_free_memory)
 
     def _use_fresh_index(self) -> None:
         index = self._index.fresh()

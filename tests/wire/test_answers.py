@@ -249,3 +249,29 @@ def test_connections_are_bounded(hasty: Server) -> None:
         wire.close()
     time.sleep(0.3)
     assert hasty.ask("GET", "/echo").status == 200
+
+
+def test_uploads_at_once_are_bounded_and_slow_ones_stand_aside(server: Server) -> None:
+    """More slow uploads than places: all begun, none keeps a fast one out, all finish."""
+    slow = [server.wire() for _ in range(3 * limits.UPLOADS_AT_ONCE)]
+    size = limits.INLINE_BODY_BYTES + 1000
+    for wire in slow:
+        wire.say(head("PUT", "/put/slow", f"Content-Length: {size}", "Expect: 100-continue"))
+    for wire in slow:
+        assert wire.hear().status == 100
+        wire.say(b"x" * 1000)
+    time.sleep(2 * limits.INTAKE_PARK_S)
+    fast = server.wire().say(head("PUT", "/put/fast", f"Content-Length: {4 * size}"), b"y" * 4 * size)
+    assert fast.hear().headers["x-size"] == str(4 * size)
+    for wire in slow:
+        wire.say(b"x" * (size - 1000))
+    assert [wire.hear().headers["x-size"] for wire in slow] == [str(size)] * len(slow)
+
+
+def test_places_of_clients_that_went_away_are_given_back(server: Server) -> None:
+    size = limits.INLINE_BODY_BYTES + 1000
+    for _ in range(3 * limits.UPLOADS_AT_ONCE):
+        server.wire().say(head("PUT", "/put/x", f"Content-Length: {size}"), b"x").close()
+    for _ in range(3 * limits.UPLOADS_AT_ONCE):
+        assert server.ask("PUT", "/refuse/x", body=b"x" * size).status == 403
+        assert server.ask("PUT", "/put/x", body=b"x" * size).headers["x-size"] == str(size)

@@ -10,12 +10,9 @@ import argparse
 import sys
 from pathlib import Path
 
-# structlog imports rich for its coloured development output whenever it is installed: a third of a process's start,
-# and 6 MB. A committer must be back within a second.
-sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
-
 from kakera.base import faults
 from kakera.base.kernel import set_limits
+from kakera.cli import lean as lean  # first: see there
 from kakera.cli.supervise import NAMES
 from kakera.config import ConfigError, load
 from kakera.observe import log

@@ -125,6 +125,7 @@ class ObjectApi:
             log.exception("request failed", request_id=request.request_id, method=request.method)
             await exchange.answer(500, self._plain_head(request), b"")
         finally:
+            exchange.leave()
             if exchange.gone and status < 500:
                 status = 499  # the ledger's word for: the client went away
             self._note(Line(request, status, exchange.sent_bytes, time.perf_counter() - began))

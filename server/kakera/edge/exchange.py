@@ -46,6 +46,10 @@ class Answering(Protocol):
         nonsense."""
         ...
 
+    def leave(self) -> None:
+        """The request is over: what it held goes to the next."""
+        ...
+
     async def answer(self, status: int, head: bytes, body: Buffer) -> None:
         """A whole answer. The head says the content-length."""
         ...
@@ -61,9 +65,9 @@ class Exchange:
     """Implements Answering on a Connection of the worker, and ASGI's two callables for Falcon."""
 
     __slots__ = (
-        "_ahead_bytes", "_asgi_head", "_pieces", "_waiter", "body_ended", "chunked", "connection", "expects_continue",
-        "finished", "gone", "headers", "keep_alive", "left_bytes", "method", "scope", "sent_bytes", "started",
-        "version_10",
+        "_ahead_bytes", "_asgi_head", "_large", "_pieces", "_placed", "_waiter", "body_ended", "chunked", "connection",
+        "expects_continue", "finished", "gone", "headers", "keep_alive", "left_bytes", "method", "scope", "sent_bytes",
+        "started", "version_10",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, scope: dict[str, Any], method: str, headers: dict[str, str]) -> None:
@@ -81,10 +85,17 @@ class Exchange:
         self.finished = False
         self.chunked = False
         self.sent_bytes = 0
+        self._large = False  # needs a place of the worker's intake
+        self._placed = False
         self._pieces: deque[bytes] = deque()
         self._ahead_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
         self._asgi_head: tuple[int, bytes] | None = None
+
+    def announce(self, left_bytes: int | None) -> None:
+        """How long the body will be; None: chunked, nobody knows."""
+        self.left_bytes = left_bytes
+        self._large = left_bytes is None or left_bytes > limits.INLINE_BODY_BYTES
 
     # --- called by the connection -------------------------------------------------------------------------------------
 
@@ -94,7 +105,7 @@ class Exchange:
             self.left_bytes -= len(piece)
         self._pieces.append(piece)
         self._ahead_bytes += len(piece)
-        if self._ahead_bytes > limits.BODY_BUFFER_BYTES:
+        if self._ahead_bytes > limits.BODY_BUFFER_BYTES or (self._large and not self._placed):
             self.connection.pause_reading()
         self.wake()
 
@@ -118,6 +129,8 @@ class Exchange:
 
     async def read(self) -> bytes:
         while True:
+            if self._large and not self._placed and not (self.body_ended and not self._pieces):
+                await self._take_place()
             if self._pieces:
                 piece = self._pieces.popleft()
                 self._ahead_bytes -= len(piece)
@@ -125,17 +138,38 @@ class Exchange:
                     self.connection.resume_reading()
                 return piece
             if self.body_ended or self.gone or self.finished:
+                self.leave()
                 return b""
-            if self.expects_continue:
-                # Only now does somebody want the body: a refusal before this point spares the client its upload (RFC
-                # 9110 10.1.1).
-                self.expects_continue = False
-                self.connection.write(CONTINUE)
-            self.connection.resume_reading()
-            self.connection.expect_within(limits.BODY_STALL_S)
-            self._waiter = self.connection.loop.create_future()
+            await self._wait_for_client()
+
+    async def _wait_for_client(self) -> None:
+        connection = self.connection
+        if self.expects_continue:
+            # Only now does somebody want the body: a refusal before this point spares the client its upload (RFC 9110
+            # 10.1.1).
+            self.expects_continue = False
+            connection.write(CONTINUE)
+        connection.resume_reading()
+        connection.expect_within(limits.BODY_STALL_S)
+        self._waiter = connection.loop.create_future()
+        if self._placed:
+            parking = connection.loop.call_later(limits.INTAKE_PARK_S, self.leave)
             await self._waiter
-            self.connection.expect_nothing()
+            parking.cancel()
+        else:
+            await self._waiter
+        connection.expect_nothing()
+
+    async def _take_place(self) -> None:
+        self.connection.expect_nothing()
+        await self.connection.intake.enter()
+        self._placed = True
+
+    def leave(self) -> None:
+        """Give up the place of a large body, if this one has it."""
+        if self._placed:
+            self._placed = False
+            self.connection.intake.leave()
 
     # --- the answer ---------------------------------------------------------------------------------------------------
 
@@ -288,6 +322,9 @@ class AsgiExchange:
             if piece:
                 return piece
         return b""
+
+    def leave(self) -> None:
+        """Other servers have no places."""
 
     async def answer(self, status: int, head: bytes, body: Buffer) -> None:
         await self._send({"type": "http.response.start", "status": status, "headers": _pairs(head)})

@@ -9,7 +9,7 @@ request, answers in the order of requests, reading paused while the application 
    application never sees it.
 2. One request at a time reaches the application; later ones of the same connection wait, at most
    MAX_PIPELINED_REQUESTS.
-3. Every state of a connection has a deadline or waits for the application (`_Sweeper`).
+3. Every state of a connection has a deadline or waits for the application (`sweeper`).
 4. After an answer that the client may not have read because it still sends, the connection lingers before it closes.
 """
 
@@ -19,12 +19,15 @@ import asyncio
 import weakref
 from collections import deque
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import httptools
 
 from kakera.base import limits
-from kakera.edge.exchange import KEY, STATUS_LINES, Buffer, Exchange
+from kakera.edge.exchange import KEY, Buffer, Exchange
+from kakera.edge.intake import Intake
+from kakera.edge.refusals import refusal_bytes
+from kakera.edge.sweeper import Sweeper
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -63,6 +66,7 @@ class Connection(asyncio.Protocol):
         self.app = config.loaded_app
         self.loop = _loop or asyncio.get_running_loop()
         self.state = server_state
+        self.intake = _intake_of(self.loop)
         self.parser = httptools.HttpRequestParser(self)
         # "Connection: close" followed by bytes is a client that sent ahead: answer the first, then close. Without it
         # llhttp says 400.
@@ -103,7 +107,7 @@ class Connection(asyncio.Protocol):
         self.client = (str(peer[0]), int(peer[1])) if isinstance(peer, (tuple, list)) else None
         connections: set[Any] = self.state.connections
         connections.add(self)
-        _Sweeper.of(self.loop).watch(self)
+        Sweeper.of(self.loop).watch(self)
         self.expect_within(limits.HEADER_TIMEOUT_S)
         if len(connections) > limits.MAX_CONNECTIONS:
             self._refuse(503)
@@ -248,9 +252,9 @@ class Connection(asyncio.Protocol):
         elif not self.parser.should_keep_alive():
             exchange.keep_alive = False
         if self._chunked_body:
-            exchange.left_bytes = None
+            exchange.announce(None)
         elif self._length > 0:
-            exchange.left_bytes = self._length
+            exchange.announce(self._length)
         exchange.expects_continue = self._expects and exchange.left_bytes != 0 and version == "1.1"
         self._newest = exchange
         self._accept(exchange)
@@ -461,46 +465,17 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
 
 
-class _Sweeper:
-    """Looks at the deadlines of all connections of a loop every SWEEP_S."""
-
-    _all: ClassVar[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Sweeper]] = weakref.WeakKeyDictionary()
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = weakref.ref(loop)
-        self._watched: weakref.WeakSet[Connection] = weakref.WeakSet()
-        loop.call_later(limits.SWEEP_S, self._sweep)
-
-    @classmethod
-    def of(cls, loop: asyncio.AbstractEventLoop) -> _Sweeper:
-        sweeper = cls._all.get(loop)
-        if sweeper is None:
-            sweeper = cls._all[loop] = cls(loop)
-        return sweeper
-
-    def watch(self, connection: Connection) -> None:
-        self._watched.add(connection)
-
-    def _sweep(self) -> None:
-        loop = self._loop()
-        if loop is None or loop.is_closed():
-            return
-        now = loop.time()
-        for connection in [c for c in self._watched if c.deadline < now]:
-            connection.expire()
-        loop.call_later(limits.SWEEP_S, self._sweep)
+_intakes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Intake] = weakref.WeakKeyDictionary()
 
 
-_REASONS = {
-    400: "The request could not be understood.",
-    408: "The head of the request took too long.",
-    414: "The request target is too long.",
-    417: "The expectation cannot be met.",
-    431: "The header fields are too large or too many.",
-    501: "The transfer coding is not known.",
-    503: "Please reduce your request rate.",
-    505: "The HTTP version is not known.",
-}
+def _intake_of(loop: asyncio.AbstractEventLoop) -> Intake:
+    """One a worker, as its loop is."""
+    intake = _intakes.get(loop)
+    if intake is None:
+        intake = _intakes[loop] = Intake()
+    return intake
+
+
 _common_cache: tuple[object, bytes] = (None, b"")
 
 
@@ -511,13 +486,3 @@ def _common(state: ServerState) -> bytes:
         block = b"".join([b"%b: %b\r\n" % pair for pair in state.default_headers]) + SERVER
         _common_cache = (state.default_headers, block)
     return block
-
-
-def refusal_bytes(status: int, common: bytes) -> bytes:
-    """A whole answer that ends the connection. Plain text: nobody knows yet which dialect was meant."""
-    text = _REASONS.get(status, "").encode() + b"\n"
-    lines = (
-        STATUS_LINES[status], common, b"content-type: text/plain\r\ncontent-length: %d\r\n" % len(text),
-        b"retry-after: 1\r\n" if status == 503 else b"", b"connection: close\r\n\r\n", text,
-    )  # fmt: skip
-    return b"".join(lines)

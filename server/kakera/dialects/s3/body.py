@@ -203,6 +203,9 @@ class VerifiedBody:
             self._digester.absorb(data, self._marks)
             self._digests = self._digester.finish(trailers)
             return data
+        if not self._pieces:
+            # The buffer is made when there is something to put into it: many bodies wait long for their turn.
+            await self._next()
         buffer = memoryview(bytearray(min(left, limits.CHUNK_BYTES)))
         await self._fill(buffer)
         self._returned_bytes += len(buffer)
