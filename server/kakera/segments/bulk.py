@@ -22,6 +22,7 @@ from kakera.segments.pins import Pins
 from kakera.segments.placement import place
 from kakera.segments.record import Buffer
 from kakera.segments.roster import Roster
+from kakera.segments.suspects import Suspects
 from kakera.segments.threads import DriveThreads, Lane
 
 Grant = Callable[[], Awaitable[int]]  # a new segment id from the committer
@@ -60,6 +61,7 @@ class BulkWriter:
         self._grant = grant
         self._settings = settings
         self._on_damage = on_damage
+        self._suspects = Suspects.of(config)
         self._roster = Roster(drives, settings.reserve_bytes)
         self._threads = DriveThreads("bulk", limits.BULK_THREADS)
         self._coder: Lane | None = None
@@ -118,14 +120,15 @@ class BulkWriter:
         for index, error in settled.failed.items():
             drive = segment.live.pop(index, None)
             if drive is not None:
-                self._lost(segment.number, index, drive, error)
+                self._lost(segment, index, drive, error)
         return len(settled.failed)
 
-    def _lost(self, segment: int, index: int, drive: Drive, error: BaseException) -> None:
+    def _lost(self, segment: Segment, index: int, drive: Drive, error: BaseException) -> None:
         if not isinstance(error, (OSError, TimeoutError)):
             raise error
         self._roster.exclude(drive.slot, error, busy=functools.partial(self._threads.waiting, drive.slot))
-        self._on_damage(BULK, segment, index, drive.slot, f"bulk write: {error}")
+        self._suspects.add(segment.strand, drive.slot, str(error))
+        self._on_damage(BULK, segment.number, index, drive.slot, f"bulk write: {error}")
 
     def _in_coder(self, job: Callable[[], Coded]) -> asyncio.Future[Coded]:
         if self._coder is None:

@@ -17,6 +17,7 @@ from kakera.segments.heal import heal_strand
 from kakera.segments.identity import Drives
 from kakera.segments.map import learn
 from kakera.segments.scrub import Cursor, scrub_step
+from kakera.segments.suspects import Suspects
 from kakera.workers.context import Work
 from kakera.workers.loop import IDLE, Progress
 from kakera.workers.queue import Job
@@ -77,6 +78,7 @@ class CensusLoop:
         self.interval_s = float(work.config.background.interval_s)
         self._due_at_s = 0.0
         self._drives_then: object = None
+        self._taken: set[tuple[int, int]] = set()  # the committer's suspects (segment, slot) that were taken over
 
     async def step(self) -> Progress:
         work = self._work
@@ -93,9 +95,24 @@ class CensusLoop:
         for kind, segment, reason in found:
             if kind == JOURNAL or work.rows().get(BULK_ROWS, (segment,)) is not None:
                 work.queue.add(kind, segment, reason)
+        self._queue_suspects(status)
         wait_s = limits.CENSUS_SHORT_INTERVAL_S if found else limits.CENSUS_INTERVAL_S
         self._drives_then, self._due_at_s = present, now_s + wait_s
         return Progress(done=len(found), unit="segments short", left=len(work.queue.jobs()))
+
+    def _queue_suspects(self, status: StatusReply) -> None:
+        """Strands that failed a sync read clean, so that no look finds them: they are healed by name (R2)."""
+        suspects = Suspects.of(self._work.config)
+        for segment, slot, reason in status.suspects:
+            if (segment, slot) not in self._taken:
+                self._taken.add((segment, slot))
+                suspects.add(Strand(JOURNAL, segment), slot, reason)
+        chain = {info.segment for info in status.chain}
+        for strand, slot in suspects.all():
+            if strand.segment in chain or self._work.rows().get(BULK_ROWS, (strand.segment,)) is not None:
+                self._work.queue.add(strand.kind, strand.segment, f"a write or sync failed on drive {slot}")
+            elif strand.kind == JOURNAL or self._work.pins.is_sealed(strand.segment):
+                suspects.clear(strand)  # it counts no more
 
 
 class HealLoop:
@@ -146,13 +163,14 @@ class HealLoop:
                 return ""
             return "still being written"
         found = await work.apart(self._examine, target)
-        for index in found.to_heal():
-            strand = Strand(job.kind, job.segment)
+        strand = Strand(job.kind, job.segment)
+        suspects = Suspects.of(work.config)
+        doubted = {index for index, slot in found.strands.items() if slot in suspects.slots(strand)}
+        for index in sorted({*found.to_heal(), *doubted}):
             healed = await work.apart(
-                lambda index=index, strand=strand: heal_strand(
-                    work.drives, strand, index, end=target.upto, throttle=work.throttle
-                )
+                lambda index=index: heal_strand(work.drives, strand, index, end=target.upto, throttle=work.throttle)
             )
+            suspects.clear(strand, healed.slot)
             log.info("healed", kind=job.kind, segment=segment_name(job.segment), strand=index, drive=healed.slot)
         found = await work.apart(self._examine, target)
         if not found.full:
