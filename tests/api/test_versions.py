@@ -33,7 +33,8 @@ def test_the_null_version(s3: Any) -> None:
     s3.put_object(Bucket="bucket", Key="k", Body=b"new")
     assert s3.get_object(Bucket="bucket", Key="k", VersionId="null")["Body"].read() == b"old"
     s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Suspended"})
-    assert s3.put_object(Bucket="bucket", Key="k", Body=b"again")["VersionId"] == "null"
+    assert "VersionId" not in s3.put_object(Bucket="bucket", Key="k", Body=b"again")
+    assert s3.get_object(Bucket="bucket", Key="k")["VersionId"] == "null"
     assert len(s3.list_object_versions(Bucket="bucket")["Versions"]) == 2
 
 
@@ -57,7 +58,10 @@ def test_conditions_of_deletes_meet_markers(versioned: Any) -> None:
     versioned.put_object(Bucket="bucket", Key="k", Body=b"x")
     versioned.delete_object(Bucket="bucket", Key="k")
     assert refused(versioned.delete_object, Bucket="bucket", Key="k", IfMatch='"x"').status == 412
-    assert versioned.delete_object(Bucket="bucket", Key="k", IfMatch="*")["DeleteMarker"] is True
+    assert versioned.delete_object(Bucket="bucket", Key="k", IfMatch="*")["ResponseMetadata"]["HTTPStatusCode"] == 204
+    assert refused(versioned.delete_object, Bucket="bucket", Key="k", IfMatchSize=9).status == 412
+    failed = versioned.delete_objects(Bucket="bucket", Delete={"Objects": [{"Key": "k", "ETag": "x"}]})["Errors"]
+    assert failed[0]["Code"] == "PreconditionFailed"
 
 
 def test_versions_that_are_none(versioned: Any) -> None:

@@ -187,8 +187,8 @@ def _completed(call: Call, stored: Stored, checksum: Checksum | None) -> Respons
         f"<Key>{escape(call.key.decode())}</Key><ETag>&quot;{stored.etag}&quot;</ETag>{render.checksum_elements(checksum)}"
     )
     answer = [*render.XML]
-    if stored.versioned:
-        answer.append(("x-amz-version-id", stored.version.hex() or "null"))
+    if stored.version:
+        answer.append(("x-amz-version-id", stored.version.hex()))
     return Response(200, answer, document("CompleteMultipartUploadResult", inner))
 
 

@@ -51,8 +51,8 @@ def add_checksum(headers: HeaderList, checksum: Checksum | None) -> None:
 def stored_headers(stored: Stored) -> HeaderList:
     """What PUT says of the version it made."""
     headers = [("etag", f'"{stored.etag}"')]
-    if stored.versioned:
-        headers.append(("x-amz-version-id", stored.version.hex() or "null"))
+    if stored.version:
+        headers.append(("x-amz-version-id", stored.version.hex()))
     if stored.checksum is not None:
         add_checksum(headers, stored.checksum)
     return headers
