@@ -66,38 +66,47 @@ def read_strand_header(drive: Drive, strand: Strand) -> StrandHeader | None:
     return StrandHeader(header, meta) if meta.kind == strand.kind else None
 
 
+Answer = StrandHeader | OSError | None  # a drive's: the header, why not, or None for a damaged one
+
+
+def ask(drive: Drive, strand: Strand) -> Answer:
+    """One drive's answer; never raises for the drive. Blocks."""
+    try:
+        return read_strand_header(drive, strand)
+    except OSError as error:
+        return error
+
+
 def learn(drives: Drives, strand: Strand) -> Layout:
-    """Ask every present drive for its header of this segment. Blocks; never raises for a drive."""
-    present = drives.present
-    found: dict[int, tuple[Drive, StrandHeader]] = {}
-    gone: list[int] = []
+    """Ask every present drive for its header of this segment, one after the other. Blocks."""
+    present, ids = drives.present, drives.ids
+    return assemble(strand, present, ids, {slot: ask(drive, strand) for slot, drive in present.items()})
+
+
+def assemble(strand: Strand, present: dict[int, Drive], ids: dict[int, str], answers: dict[int, Answer]) -> Layout:
+    """The layout from the drives' answers. ids: slot -> drive id."""
+    gone = [slot for slot, answer in answers.items() if isinstance(answer, FileNotFoundError)]
     bad: dict[int, str] = {}
-    for slot, drive in present.items():
-        try:
-            header = read_strand_header(drive, strand)
-        except FileNotFoundError:
-            gone.append(slot)
-            continue
-        except OSError as error:
-            bad[slot] = error.strerror or str(error)
-            continue
-        if header is None:
+    placed: dict[int, Drive] = {}
+    meta: StrandMeta | None = None
+    for slot, answer in answers.items():
+        if isinstance(answer, StrandHeader):
+            placed[answer.header.strand] = present[slot]
+            meta = meta or answer.meta
+        elif answer is None:
             bad[slot] = "the strand's header is damaged"
-        else:
-            found[slot] = (drive, header)
-    metas = [header.meta for _, header in found.values()]
-    meta = metas[0] if metas else None
-    placed = {header.header.strand: drive for drive, header in found.values()}
-    missing = _place_by_members(present, meta, placed, bad)
+        elif slot not in gone:
+            bad[slot] = answer.strerror or str(answer)
+    missing = _place_by_members(ids, meta, placed, {slot: present[slot] for slot in bad})
     k, m = (meta.k, meta.m) if meta else (0, 0)
     data = tuple(placed[index] for index in range(k)) if k and all(i in placed for i in range(k)) else ()
-    whole = k > 0 and len(placed) == k + m
+    whole = k > 0 and len(placed) == k + m and not bad
     until_s = clock.monotonic_s() + (limits.STRAND_MAP_S if whole else limits.STRAND_MAP_SHORT_S)
     return Layout(strand, k, m, dict(sorted(placed.items())), data, gone, bad, missing, until_s, present)
 
 
 def _place_by_members(
-    present: dict[int, Drive], meta: StrandMeta | None, placed: dict[int, Drive], bad: dict[int, str]
+    ids: dict[int, str], meta: StrandMeta | None, placed: dict[int, Drive], bad: dict[int, Drive]
 ) -> dict[int, int]:
     """A strand whose header is damaged may hold good records: it is placed by the member list of the others.
 
@@ -106,18 +115,14 @@ def _place_by_members(
     missing: dict[int, int] = {}
     if meta is None or len(placed) == meta.k + meta.m:
         return missing
-    for slot, drive in present.items():
-        try:
-            name = drive.identity().drive
-        except OSError:
-            continue
+    for slot, name in ids.items():
         if name not in meta.members:
             continue
         index = meta.members.index(name)
         if index in placed:
             continue
         if slot in bad:
-            placed[index] = drive
+            placed[index] = bad[slot]
         else:
             missing[index] = slot
     return missing
@@ -127,14 +132,14 @@ class SegmentMap:
     """Layouts by kind and segment. `known` never blocks; `find` may read headers. Safe from many threads."""
 
     def __init__(self, drives: Drives) -> None:
-        self._drives = drives
+        self.drives = drives
         self._layouts: OrderedDict[tuple[str, int], Layout] = OrderedDict()
         self._lock = threading.Lock()
 
     def known(self, kind: str, segment: int) -> Layout | None:
         """The layout if it was learned lately and no drive came or went since."""
         layout = self._layouts.get((kind, segment))
-        if layout is None or layout.present is not self._drives.present or layout.until_s < clock.monotonic_s():
+        if layout is None or layout.present is not self.drives.present or layout.until_s < clock.monotonic_s():
             return None
         return layout
 
@@ -143,15 +148,21 @@ class SegmentMap:
         layout = self.known(kind, segment)
         if layout is not None:
             return layout
-        self._drives.refresh_if_old()
-        layout = learn(self._drives, Strand(kind, segment))
-        if layout.drives:
-            with self._lock:
-                self._layouts[(kind, segment)] = layout
-                self._layouts.move_to_end((kind, segment))
-                while len(self._layouts) > limits.MAX_LAYOUTS:
-                    self._layouts.popitem(last=False)
+        self.drives.refresh_if_old()
+        layout = learn(self.drives, Strand(kind, segment))
+        self.remember(layout)
         return layout
+
+    def remember(self, layout: Layout) -> None:
+        """Keep a layout that says anything."""
+        if not layout.drives:
+            return
+        key = (layout.strand.kind, layout.strand.segment)
+        with self._lock:
+            self._layouts[key] = layout
+            self._layouts.move_to_end(key)
+            while len(self._layouts) > limits.MAX_LAYOUTS:
+                self._layouts.popitem(last=False)
 
     def where(self, kind: str, segment: int) -> dict[int, Drive]:
         """strand index -> drive. Blocks when it is not known."""
@@ -160,8 +171,3 @@ class SegmentMap:
     def forget(self, kind: str, segment: int) -> None:
         with self._lock:
             self._layouts.pop((kind, segment), None)
-
-    @property
-    def absent(self) -> int:
-        """How many drives are away: they may hold strands that nobody can see."""
-        return len(self._drives.absent)

@@ -33,6 +33,7 @@ from kakera.segments.record import (
     record_length,
     verify_head,
 )
+from kakera.segments.scouts import Scouts
 from kakera.segments.threads import DriveThreads, Lane
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class Reader:
         self._threads = DriveThreads("read", limits.READ_THREADS)
         self._gather = Gather(self._threads, on_damage, hedge_s)
         self._hedge_s = hedge_s
+        self._scouts = Scouts(segments, self._threads, hedge_s)
         self._coder: Lane | None = None
 
     def read_now(self, place: Place, kind: str = JOURNAL) -> RecordRead | None:
@@ -126,9 +128,9 @@ class Reader:
         turn = (offset >> 6) % len(layout.data)
         data = layout.data[turn].read_now(layout.strand, offset, min(length, limits.META_READ_BYTES))
         header = parse_header(data) if data else None
-        if data is None or header is None or header.segment != segment or header.strand != turn or header.length != length:
+        if data is None or header is None or not verify_head(header, data):
             return None
-        if not verify_head(header, data):
+        if (header.segment, header.strand, header.length) != (segment, turn, length):
             return None
         return RecordRead(header, data[HEADER_BYTES : HEADER_BYTES + header.meta_bytes], None)
 
@@ -158,9 +160,7 @@ class Reader:
             raise ValueError(f"{start}..{stop} of a chunk of {ref.size} bytes")
         if start == stop:
             return b""
-        layout = self._map.known(BULK, ref.segment)
-        if layout is None:
-            layout = await self._in_coder(lambda: self._map.find(BULK, ref.segment))
+        layout = self._map.known(BULK, ref.segment) or await self._scouts.find(BULK, ref.segment)
         if layout.data:
             ready = functools.partial(_chunk_now, layout, ref, start, stop)
             small = stop - start <= limits.CRC_BLOCK_BYTES
@@ -198,12 +198,12 @@ class Reader:
             if gathered.enough:
                 return gathered
             self._map.forget(kind, segment)
-        layout = await self._in_coder(lambda: self._map.find(kind, segment))
+        layout = await self._scouts.find(kind, segment)
         gathered = await self._gather.run(layout, job, bodies=bodies)
         if gathered.enough:
             return gathered
         self._map.forget(kind, segment)
-        raise _verdict(layout, gathered, self._map.absent)
+        raise _verdict(layout, gathered, len(self._map.drives.absent))
 
     def _in_coder(self, job: Callable[[], T]) -> asyncio.Future[T]:
         if self._coder is None:
@@ -212,6 +212,7 @@ class Reader:
 
     def close(self) -> None:
         self._threads.close()
+        self._scouts.close()
         if self._coder is not None:
             self._coder.close()
 
@@ -234,7 +235,7 @@ def _verdict(layout: Layout, gathered: Gathered, absent: int) -> errors.Damaged:
     """Gone or damaged? Gone when it cannot be otherwise: no present drive has the file, or fewer than k can have it, or
     its space was given back on more strands than may be lost."""
     name = segment_name(layout.strand.segment)
-    if not layout.drives and not layout.bad:
+    if layout.gone and not layout.drives and not layout.bad:
         return Vanished(f"no drive has segment {name}")
     if layout.k and len(layout.drives) + absent < layout.k and len(layout.gone) > layout.m:
         return Vanished(f"segment {name} is on fewer drives than are needed")

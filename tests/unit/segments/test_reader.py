@@ -201,6 +201,19 @@ async def test_a_slow_drive_is_read_around(cluster: Cluster) -> None:
     assert cluster.damage == [], "slow is not damaged"
 
 
+async def test_a_hanging_drive_does_not_keep_new_segments_from_being_found(cluster: Cluster) -> None:
+    segments = [cluster.new_journal() for _ in range(6)]
+    places = [(content(5000, seed=n), segment.add(content(5000, seed=n))) for n, segment in enumerate(segments)]
+    for drive in cluster.drives.present.values():
+        drive.close()  # type: ignore[attr-defined]
+    reader = cluster.new_reader(hedge_s=0.03)
+    with failing(faults.Plan(delay_s={"drive.read": 0.8}, subject="/d1/")):
+        started = time.monotonic()
+        found = await asyncio.gather(*(answer(reader, place) for _, place in places))
+        assert time.monotonic() - started < 0.75
+    assert found == [body for body, _ in places]
+
+
 async def test_failing_reads_are_read_around(cluster: Cluster) -> None:
     segment = cluster.new_journal()
     place = segment.add(content(5000))
