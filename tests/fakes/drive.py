@@ -168,7 +168,6 @@ class FakeDrive:
             if offset < len(content):
                 content[offset] ^= 1 << bit
 
-
     def erase(self, strand: Strand, offset: int, length: int | None = None) -> None:
         """Zeros from `offset` on (to the end, or `length` bytes): as if it had never been written."""
         file = self._files[strand]

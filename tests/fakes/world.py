@@ -71,7 +71,13 @@ class World:
         return Placement.CODED, Body(fragments, [crc32c(f) for f in fragments], len(data), self.k, self.m)
 
     def put(
-        self, key: bytes, data: bytes = b"", *, condition: Condition | None = None, versioned: bool = False, command_id: bytes = b""
+        self,
+        key: bytes,
+        data: bytes = b"",
+        *,
+        condition: Condition | None = None,
+        versioned: bool = False,
+        command_id: bytes = b"",
     ) -> commands.Put:
         """A PUT as a worker sends it. The ETag is the body's crc32c as 32 hex digits."""
         command_id = command_id or new_id()

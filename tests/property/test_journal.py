@@ -1,5 +1,6 @@
-"""The journal against random histories: commands, kills at any step, power cuts that roll the index back, drives that go, fail and
-come back, rolling and cleaning. After each: what was acked is there and readable, and rebuild(journal) == index (R1, R4, R15, R16)."""
+"""The journal against random histories: commands, kills at any step, power cuts that roll the index back, drives that
+go, fail and come back, rolling and cleaning. After each: what was acked is there and readable, and rebuild(journal) ==
+index (R1, R4, R15, R16)."""
 
 from __future__ import annotations
 
@@ -151,7 +152,9 @@ class JournalMachine(RuleBasedStateMachine):
 
     # --- commands
 
-    @rule(key=st.sampled_from(KEYS), size=st.sampled_from([0, 20, 500]), condition=st.sampled_from(["", "none", "match"]))
+    @rule(
+        key=st.sampled_from(KEYS), size=st.sampled_from([0, 20, 500]), condition=st.sampled_from(["", "none", "match"])
+    )
     def put(self, key: bytes, size: int, condition: str) -> None:
         data, placement, body = self.body(size)
         command_id = new_id()
@@ -165,7 +168,9 @@ class JournalMachine(RuleBasedStateMachine):
             "match": Condition(if_match=[f"{crc32c(newest.body):032x}" if newest else "x"]),
         }[condition]
         meta = ObjectMeta(self.bucket_id, key, version, 0, 1, size, etag, "me", placement, {"content-type": "x"})
-        reply = self.run(commands.Put(command_id, "b", self.bucket_id, self.generation, codec.encode(meta), body, asked))
+        reply = self.run(
+            commands.Put(command_id, "b", self.bucket_id, self.generation, codec.encode(meta), body, asked)
+        )
         if condition == "none" and exists:
             assert isinstance(reply, No) and reply.error == "PreconditionFailed"
         elif condition == "match" and not exists:
@@ -231,10 +236,22 @@ class JournalMachine(RuleBasedStateMachine):
         data = b"".join(parts[number][1] for number in numbers)
         version = upload_id if self.belief.versioning == 1 else b""
         meta = ObjectMeta(
-            self.bucket_id, key, version, 0, 1, len(data), f"{crc32c(data):032x}", "me", Placement.PARTS, body_id=upload_id, parts=[(n, n) for n in numbers]
+            self.bucket_id,
+            key,
+            version,
+            0,
+            1,
+            len(data),
+            f"{crc32c(data):032x}",
+            "me",
+            Placement.PARTS,
+            body_id=upload_id,
+            parts=[(n, n) for n in numbers],
         )
         part_ids = [parts[number][0] for number in numbers]
-        command = commands.Complete(complete_id(upload_id), "b", self.bucket_id, self.generation, codec.encode(meta), part_ids)
+        command = commands.Complete(
+            complete_id(upload_id), "b", self.bucket_id, self.generation, codec.encode(meta), part_ids
+        )
         reply = self.run(command)
         assert isinstance(reply, Ok) and reply.version == version, reply
         self.belief.add(key, Version(version, data))
@@ -258,7 +275,9 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(back=st.integers(0, 4))
     def power_cut(self, back: int) -> None:
-        """Everything not synced is at risk; the index falls back to an earlier commit; a drive may be away at the restart."""
+        """Everything not synced is at risk; the index falls back to an earlier commit; a drive may be away at the
+        restart.
+        """
         self.countdown.left = -1
         for drive in self.drives:
             drive.power_cut(self.rng)
@@ -357,8 +376,11 @@ class JournalMachine(RuleBasedStateMachine):
                     union = view.union(offset, record[0].sequence)
                     assert union is not None and union.decodable
                     body = union.proposal().body
-                    joined = coder(K, M).decode(dict(enumerate(body.fragments)), body.size) if body.k else b"".join(body.fragments)
-                    return joined
+                    return (
+                        coder(K, M).decode(dict(enumerate(body.fragments)), body.size)
+                        if body.k
+                        else b"".join(body.fragments)
+                    )
             raise AssertionError("no readable copy")
 
         for key in KEYS:

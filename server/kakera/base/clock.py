@@ -1,4 +1,6 @@
-"""Time, by two seams that tests can move: the wall clock (a field, never an order: R5) and the monotonic clock (limits)."""
+"""Time, by two seams that tests can move: the wall clock (a field, never an order: R5) and the monotonic clock
+(limits).
+"""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
-"""Every refusal and failure the store knows, as facts without a vendor's word in them; each dialect maps class -> code, status, message.
+"""Every refusal and failure the store knows, as facts without a vendor's word in them; each dialect maps class -> code,
+status, message.
 
 KakeraError
 ├── Refused             the request cannot be done as asked; nothing was changed
 │   ├── NotFound        NoSuchBucket NoSuchKey NoSuchVersion NoSuchUpload NoSuchTagging
 │   ├── Conflict        BucketExists BucketOwnedByYou BucketNotEmpty OperationAborted
 │   ├── ConditionFailed NotModified PreconditionFailed
-│   ├── Invalid         InvalidBucketName KeyTooLong InvalidRange InvalidPart InvalidPartOrder PartTooSmall TooLarge BadDigest
-│   │                   InvalidArgument InvalidTag MetadataTooLarge InvalidState
+│   ├── Invalid         InvalidBucketName KeyTooLong InvalidRange InvalidPart InvalidPartOrder PartTooSmall TooLarge
+│   │                   BadDigest InvalidArgument InvalidTag MetadataTooLarge InvalidState
 │   ├── Denied          the principal may not do this
 │   ├── MethodNotAllowed  the resource exists but does not answer to this verb (a delete marker)
 │   └── Stale           settings changed since the worker decided: decide again (never leaves the store)
@@ -88,7 +89,7 @@ class NotModified(ConditionFailed):
 
 
 class PreconditionFailed(ConditionFailed):
-    """`detail`: condition (the header's neutral name: if_match, if_none_match, if_modified_since, if_unmodified_since)."""
+    """`detail`: condition (its neutral name: if_match, if_none_match, if_modified_since, if_unmodified_since)."""
 
 
 class Invalid(Refused):
@@ -152,7 +153,9 @@ class MethodNotAllowed(Refused):
 
 
 class Stale(Refused):
-    """The settings' generation the worker decided with has passed (R6). The worker decides again; a client never sees this."""
+    """The settings' generation the worker decided with has passed (R6). The worker decides again; a client never sees
+    this.
+    """
 
 
 class Unavailable(KakeraError):

@@ -1,7 +1,8 @@
 """One global fault counter for drives and index: tests set it, and it costs one attribute test when it is off.
 
-A *point* is a place where the world may fail: before and after each write, fdatasync, rename, unlink, index commit. Every passage of
-a point while a plan is set adds one to `count`; a plan acts when its number comes up, or with its probability.
+A *point* is a place where the world may fail: before and after each write, fdatasync, rename, unlink, index commit.
+Every passage of a point while a plan is set adds one to `count`; a plan acts when its number comes up, or with its
+probability.
 
     faults.plan = Plan(kill_at=17)                 # SIGKILL of this process at the 17th passage
     faults.plan = Plan(error={"drive.sync": EIO})  # every sync of a matching subject fails
@@ -26,9 +27,9 @@ from dataclasses import dataclass, field
 class Plan:
     """What goes wrong. `kill_at`: passage number (1-based) of points whose name matches `match`.
 
-    error: point -> errno name ("EIO", "ENOSPC"); delay_s: point -> seconds; subject: regular expression on the subject (a path);
-    probability applies to errors and delays; lose_unsynced makes drives remember what was not synced, so that `drop_unsynced` of the
-    test drive can forget it.
+    error: point -> errno name ("EIO", "ENOSPC"); delay_s: point -> seconds; subject: regular expression on the subject
+    (a path); probability applies to errors and delays; lose_unsynced makes drives remember what was not synced, so that
+    `drop_unsynced` of the test drive can forget it.
     """
 
     kill_at: int = 0
@@ -38,7 +39,8 @@ class Plan:
     delay_s: dict[str, float] = field(default_factory=dict)
     probability: float = 1.0
     seed: int = 0
-    skip: tuple[str, ...] = ()  # saboteurs: "fdatasync", "crc", "ack_before_commit" leave that step out, to test the tests
+    # saboteurs: "fdatasync", "crc", "ack_before_commit" leave that step out, to test the tests
+    skip: tuple[str, ...] = ()
     count: int = 0
     trace: str = ""  # a file to which each passage is appended: how a test learns how many there are
 

@@ -5,6 +5,7 @@ with the object.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from kakera.base import clock, errors, limits
 from kakera.base.ids import NULL_VERSION, new_id
@@ -47,8 +48,8 @@ async def create(
     """Open an upload. Its id is the version id that Complete will give (R16)."""
     upload_id = new_id()
     meta = UploadMeta(
-        bucket.bucket_id, new.key, upload_id, clock.now_ms(), owner.account_id, new.headers, new.user, new.tags, checksum_algorithm,
-        checksum_kind,
+        bucket.bucket_id, new.key, upload_id, clock.now_ms(), owner.account_id, new.headers, new.user, new.tags,
+        checksum_algorithm, checksum_kind,
     )  # fmt: skip
     await store.journal.submit(CreateUpload(upload_id, bucket.name, bucket.bucket_id, codec.encode(meta)))
     return UploadInfo(new.key, upload_id, meta.initiated_ms, meta.owner, checksum_algorithm, checksum_kind)
@@ -95,8 +96,8 @@ async def put_part(
         placed = await bodies.take(store, part_id, body, maximum_bytes=limits.MAX_PUT_BYTES)
         digests = placed.digests
         meta = PartMeta(
-            bucket.bucket_id, key, upload_id, number, part_id, clock.now_ms(), digests.size_bytes, digests.md5.hex(), placed.placement,
-            digests.checksum, placed.chunks,
+            bucket.bucket_id, key, upload_id, number, part_id, clock.now_ms(), digests.size_bytes, digests.md5.hex(),
+            placed.placement, digests.checksum, placed.chunks,
         )  # fmt: skip
         await store.journal.submit(PutPart(part_id, bucket.name, bucket.bucket_id, codec.encode(meta), placed.body))
     finally:
@@ -129,8 +130,8 @@ async def list_uploads(
     """Open uploads by key, then by initiation."""
     check_readable(store, bucket.bucket_id, None)
     return listing.list_uploads(
-        store.index, bucket.bucket_id, prefix=prefix, delimiter=delimiter, key_marker=key_marker, upload_marker=upload_marker,
-        limit=limit,
+        store.index, bucket.bucket_id, prefix=prefix, delimiter=delimiter, key_marker=key_marker,
+        upload_marker=upload_marker, limit=limit,
     )  # fmt: skip
 
 
@@ -155,7 +156,7 @@ async def abort(store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes) 
 
 def choose(rows: Sequence[PartRow], wanted: Sequence[CompletePart]) -> list[PartRow]:
     """The rows the client named, in its order. Pure. Raises InvalidPartOrder, InvalidPart, PartTooSmall."""
-    if any(a.part_number >= b.part_number for a, b in zip(wanted, wanted[1:], strict=False)):
+    if any(a.part_number >= b.part_number for a, b in pairwise(wanted)):
         raise errors.InvalidPartOrder()
     by_number = {row.part_number: row for row in rows}
     chosen: list[PartRow] = []
@@ -215,8 +216,9 @@ async def complete(
     for _ in range(STALE_RETRIES):
         version = upload_id if bucket.versioning == 1 else NULL_VERSION
         meta = ObjectMeta(
-            bucket.bucket_id, key, version, 0, mtime_ms, size, combined.etag, upload.owner, Placement.PARTS, upload.headers,
-            upload.user, upload.tags, combined.checksum, upload_id, [], ranges([row.part_number for row in chosen]),
+            bucket.bucket_id, key, version, 0, mtime_ms, size, combined.etag, upload.owner, Placement.PARTS,
+            upload.headers, upload.user, upload.tags, combined.checksum, upload_id, [], ranges([row.part_number for row
+            in chosen]),
         )  # fmt: skip
         part_ids = [row.part_id for row in chosen]
         command = Complete(
@@ -249,6 +251,6 @@ def _remembered(store: Store, bucket: BucketInfo, upload_id: bytes) -> Stored:
 
 
 __all__ = [
-    "Account", "Combined", "abort", "choose", "complete", "copy_part", "create", "get", "list_parts", "list_uploads", "parts_for",
-    "put_part", "ranges",
+    "Account", "Combined", "abort", "choose", "complete", "copy_part", "create", "get", "list_parts", "list_uploads",
+    "parts_for", "put_part", "ranges",
 ]  # fmt: skip

@@ -72,8 +72,9 @@ async def put_placed(
     for _ in range(STALE_RETRIES):
         version = command_id if bucket.versioning == 1 else NULL_VERSION
         meta = ObjectMeta(
-            bucket.bucket_id, new.key, version, 0, mtime_ms, digests.size_bytes, etag, owner.account_id, placed.placement, new.headers,
-            new.user, new.tags, digests.checksum, command_id if placed.chunks else b"", placed.chunks,
+            bucket.bucket_id, new.key, version, 0, mtime_ms, digests.size_bytes, etag, owner.account_id,
+            placed.placement, new.headers, new.user, new.tags, digests.checksum, command_id if placed.chunks else b"",
+            placed.chunks,
         )  # fmt: skip
         encoded = codec.encode(meta)
         if len(encoded) > limits.MAX_META_BYTES:
@@ -89,8 +90,8 @@ async def put_placed(
 
 
 async def copy(
-    store: Store, source: Source, bucket: BucketInfo, owner: Account, new: NewObject, *, keep_metadata: bool, keep_tags: bool,
-    condition: Condition | None = None, checksum_algorithm: str = "",
+    store: Store, source: Source, bucket: BucketInfo, owner: Account, new: NewObject, *, keep_metadata: bool, keep_tags:
+    bool, condition: Condition | None = None, checksum_algorithm: str = "",
 ) -> Stored:  # fmt: skip
     """A new version from a stored one; what is kept comes from the source, the rest from `new`. Raises as `open_read`
     and `put`.
@@ -163,8 +164,8 @@ async def _followed(
 
 def info_of(meta: ObjectMeta, bucket: BucketInfo, parts_count: int = 0) -> ObjectInfo:
     return ObjectInfo(
-        meta.key, meta.version, meta.mtime_ms, meta.size, meta.etag, meta.owner, meta.headers, meta.user, meta.tags, meta.checksum,
-        parts_count, bucket.versioning != 0,
+        meta.key, meta.version, meta.mtime_ms, meta.size, meta.etag, meta.owner, meta.headers, meta.user, meta.tags,
+        meta.checksum, parts_count, bucket.versioning != 0,
     )  # fmt: skip
 
 

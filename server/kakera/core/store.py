@@ -107,7 +107,7 @@ async def read_meta(store: Store, place: Location) -> bytes:
 
 
 def inline_body(store: Store, data: bytes) -> tuple[int, Body]:
-    """(placement, body) of a body that rides in the record: nothing, one piece, or k+m fragments, with their crcs (R3)."""
+    """(placement, body) of a body that rides in the record: nothing, one piece, or k+m fragments, with crcs (R3)."""
     size = len(data)
     if size == 0:
         return Placement.NONE, Body()

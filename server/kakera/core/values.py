@@ -42,7 +42,7 @@ class Digests(NamedTuple):
 
 
 class BodySource(Protocol):
-    """A body on its way in, already freed of its wire framing. `declared_bytes`: its length, known before it is read."""
+    """A body on its way in, freed of its wire framing. `declared_bytes`: its length, known before it is read."""
 
     declared_bytes: int
 

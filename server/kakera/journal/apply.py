@@ -1,8 +1,7 @@
 """`apply`: one record -> the row changes it means. Pure, and the same in the committer and in replay (R4).
 
 It reads rows only by key or by a scan of one key's versions or one upload's parts; it never looks at a clock, a
-condition or the
-settings: those were decided before the record was written (R6).
+condition or the settings: those were decided before the record was written (R6).
 """
 
 from __future__ import annotations
@@ -15,8 +14,29 @@ import msgspec
 from kakera.base import limits
 from kakera.index.interface import Index, Key, Rows
 from kakera.index.tables import (
-    APPLIED, BODIES, BUCKETS, BULK, COMPLETED, ENTRIES, PARTS, UPLOADS, VERSION_IDS, VERSIONS,
-    AppliedRow, BodyRow, BucketRow, BulkRow, CompletedRow, Entry, EntryRow, Location, PartRow, Row, Table, UploadRow, VersionIdRow,
+    APPLIED,
+    BODIES,
+    BUCKETS,
+    BULK,
+    COMPLETED,
+    ENTRIES,
+    PARTS,
+    UPLOADS,
+    VERSION_IDS,
+    VERSIONS,
+    AppliedRow,
+    BodyRow,
+    BucketRow,
+    BulkRow,
+    CompletedRow,
+    Entry,
+    EntryRow,
+    Location,
+    PartRow,
+    Row,
+    Table,
+    UploadRow,
+    VersionIdRow,
     VersionRow,
 )  # fmt: skip
 from kakera.journal import codec
@@ -149,8 +169,8 @@ def _entry(meta: ObjectMeta, fact: Fact) -> EntryRow:
     flags = {Placement.CHUNKS: Entry.BULK, Placement.PARTS: Entry.PARTS}.get(Placement(meta.placement), 0)
     segment, offset, length = fact.location
     return EntryRow(
-        meta.bucket_id, meta.key, meta.version, meta.order or fact.sequence, meta.mtime_ms, meta.size, meta.etag, meta.owner, flags,
-        meta.checksum.algorithm if meta.checksum else "", segment, offset, length, meta.body_id,
+        meta.bucket_id, meta.key, meta.version, meta.order or fact.sequence, meta.mtime_ms, meta.size, meta.etag,
+        meta.owner, flags, meta.checksum.algorithm if meta.checksum else "", segment, offset, length, meta.body_id,
     )  # fmt: skip
 
 
@@ -198,15 +218,15 @@ def _newest_order(rows: Rows, bucket_id: int, key: bytes, current: EntryRow | No
 
 def _as_version(entry: EntryRow) -> VersionRow:
     return VersionRow(
-        entry.bucket_id, entry.key, -entry.order, entry.version, entry.mtime_ms, entry.size, entry.etag, entry.owner, entry.flags,
-        entry.checksum, entry.segment, entry.offset, entry.length, entry.body_id,
+        entry.bucket_id, entry.key, -entry.order, entry.version, entry.mtime_ms, entry.size, entry.etag, entry.owner,
+        entry.flags, entry.checksum, entry.segment, entry.offset, entry.length, entry.body_id,
     )  # fmt: skip
 
 
 def _as_entry(row: VersionRow) -> EntryRow:
     return EntryRow(
-        row.bucket_id, row.key, row.version, -row.neg_order, row.mtime_ms, row.size, row.etag, row.owner, row.flags, row.checksum,
-        row.segment, row.offset, row.length, row.body_id,
+        row.bucket_id, row.key, row.version, -row.neg_order, row.mtime_ms, row.size, row.etag, row.owner, row.flags,
+        row.checksum, row.segment, row.offset, row.length, row.body_id,
     )  # fmt: skip
 
 
@@ -274,8 +294,8 @@ def _marker(draft: _Draft, fact: Fact) -> None:
     draft.put(
         VERSIONS,
         VersionRow(
-            meta.bucket_id, meta.key, -order, meta.version, meta.mtime_ms, 0, "", meta.owner, Entry.MARKER, "", segment, offset,
-            length, b"",
+            meta.bucket_id, meta.key, -order, meta.version, meta.mtime_ms, 0, "", meta.owner, Entry.MARKER, "", segment,
+            offset, length, b"",
         ),
     )  # fmt: skip
     draft.put(VERSION_IDS, VersionIdRow(meta.bucket_id, meta.key, meta.version, -order))
@@ -342,7 +362,13 @@ def _upload(draft: _Draft, fact: Fact) -> None:
     draft.put(
         UPLOADS,
         UploadRow(
-            meta.bucket_id, meta.key, meta.upload_id, meta.initiated_ms, meta.owner, meta.checksum_algorithm, *fact.location
+            meta.bucket_id,
+            meta.key,
+            meta.upload_id,
+            meta.initiated_ms,
+            meta.owner,
+            meta.checksum_algorithm,
+            *fact.location,
         ),
     )
 
@@ -380,7 +406,14 @@ def _settings(draft: _Draft, fact: Fact) -> None:
         draft.put(
             BUCKETS,
             BucketRow(
-                meta.name, meta.bucket_id, meta.owner, meta.created_ms, meta.generation, meta.versioning, meta.region, meta.settings
+                meta.name,
+                meta.bucket_id,
+                meta.owner,
+                meta.created_ms,
+                meta.generation,
+                meta.versioning,
+                meta.region,
+                meta.settings,
             ),
         )
     else:

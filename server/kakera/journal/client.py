@@ -148,14 +148,18 @@ class JournalClient:
     async def _watch(self) -> None:
         """Give up on what waits too long; ask for the status now and then."""
         asked_at_s = 0.0
+        asks: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only weakly
         while True:
             now_s = clock.monotonic_s()
             for future, _, since_s in list(self._waiting.values()):
                 if now_s - since_s > self._resend_limit_s and not future.done():
-                    future.set_result(No("Unknown", "the committer did not answer in time: the change may or may not have happened"))
+                    future.set_result(
+                        No("Unknown", "the committer did not answer in time: the change may or may not have happened")
+                    )
             if self._transport is not None and now_s - asked_at_s >= limits.STATUS_S:
                 asked_at_s = now_s
-                asyncio.ensure_future(self._ask())
+                asks.add(ask := asyncio.ensure_future(self._ask()))
+                ask.add_done_callback(asks.discard)
             await asyncio.sleep(limits.RECONNECT_S)
 
     async def _ask(self) -> None:

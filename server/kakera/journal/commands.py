@@ -116,8 +116,7 @@ class Rewrite(msgspec.Struct, array_like=True, tag=7, frozen=True, gc=False):
 
 
 class PutSettings(msgspec.Struct, array_like=True, tag=8, frozen=True, gc=False):
-    """Create (meta.bucket_id 0), change (accepted at `generation` only) or end (alive False: must be empty) a bucket.
-    """
+    """Create (meta.bucket_id 0), change (accepted at `generation` only) or end (alive False; if empty) a bucket."""
 
     id: bytes
     generation: int

@@ -131,7 +131,9 @@ class Committer:
         self.chain = []
         for number, view in enumerate(plan.chain[:-1]):
             after = plan.chain[number + 1].meta
-            self.chain.append(SegmentInfo(view.segment, after.previous_bytes, view.meta.previous_end + 1, after.previous_end))
+            self.chain.append(
+                SegmentInfo(view.segment, after.previous_bytes, view.meta.previous_end + 1, after.previous_end)
+            )
         self.chain.append(SegmentInfo(last.segment, plan.proven_bytes, last.meta.previous_end + 1, plan.proven))
         opening = [record.proposal() for record in plan.tail]
         self._open(
@@ -248,7 +250,7 @@ class Committer:
             deliver([reply for reply in turn.replies if reply is not None])
 
     def _ready_to_append(self) -> None:
-        if self._writer is None or not self._broken and strands.fits(self._writer, self._settings.segment_bytes):
+        if self._writer is None or (not self._broken and strands.fits(self._writer, self._settings.segment_bytes)):
             return
         self.index.rollback()
         try:
@@ -432,8 +434,8 @@ class Committer:
         if mode == "ready" and self._broken:
             mode = "read-only"
         return StatusReply(
-            mode, reason if mode != "ready" else "", self._epoch, self.chain, self.chain[0].segment if self.chain else 0,
-            self.drives.report(), self._batches, self._commands, self._full, self.undecided, self.drives.suspects(),
+            mode, reason if mode != "ready" else "", self._epoch, self.chain, self.chain[0].segment if self.chain else
+            0, self.drives.report(), self._batches, self._commands, self._full, self.undecided, self.drives.suspects(),
         )  # fmt: skip
 
     def close(self) -> None:

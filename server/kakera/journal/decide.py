@@ -15,8 +15,21 @@ import msgspec
 from kakera.base import errors, limits
 from kakera.base.ids import NULL_VERSION
 from kakera.index.interface import Rows
-from kakera.index.tables import BUCKETS, COMPLETED, ENTRIES, PARTS, UPLOADS, VERSION_IDS, VERSIONS
-from kakera.index.tables import BucketRow, Entry, EntryRow, Location, PartRow, VersionRow
+from kakera.index.tables import (
+    BUCKETS,
+    COMPLETED,
+    ENTRIES,
+    PARTS,
+    UPLOADS,
+    VERSION_IDS,
+    VERSIONS,
+    BucketRow,
+    Entry,
+    EntryRow,
+    Location,
+    PartRow,
+    VersionRow,
+)
 from kakera.journal import codec, commands
 from kakera.journal.commands import Body, Condition, No, Ok
 from kakera.journal.records import AbortMeta, DeleteMeta, MarkerMeta, ObjectMeta, PartMeta, SettingsMeta
@@ -206,9 +219,7 @@ def _complete(command: commands.Complete, rows: Rows, _next: int) -> Decision:
     if rows.get(UPLOADS, (meta.bucket_id, meta.key, meta.body_id)) is None:
         raise errors.NoSuchUpload(upload_id=meta.body_id.hex())
     check(command.condition, rows.get(ENTRIES, (meta.bucket_id, meta.key)))
-    parts = rows.scan(
-        PARTS, (meta.body_id,), (meta.body_id, limits.MAX_PART_NUMBER + 1), limit=limits.MAX_PART_NUMBER
-    )
+    parts = rows.scan(PARTS, (meta.body_id,), (meta.body_id, limits.MAX_PART_NUMBER + 1), limit=limits.MAX_PART_NUMBER)
     chosen = [p.part_id for p in parts if any(first <= p.part_number <= last for first, last in meta.parts)]
     if chosen != command.part_ids:
         raise errors.Stale(bucket=command.bucket)

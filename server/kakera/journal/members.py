@@ -63,8 +63,7 @@ class Members:
         return out
 
     def raise_epoch(self, need: int) -> int:
-        """One above every epoch seen, synced on every present drive, at least `need` (R15). Raises ReadOnly otherwise.
-        """
+        """One above every epoch seen, synced on every present drive, at least `need` (R15); else ReadOnly."""
         epochs: dict[int, int] = {}
         for slot, drive in self.present.items():
             try:
@@ -89,7 +88,9 @@ class Members:
     def choose(self, k: int, m: int) -> dict[int, Drive]:
         """strand index -> drive for a new segment: as many of the k+m as there are drives to take them."""
         now_s = clock.monotonic_s()
-        usable = {s: d for s, d in self.present.items() if s not in self._excluded or self._excluded[s].until_s <= now_s}
+        usable = {
+            s: d for s, d in self.present.items() if s not in self._excluded or self._excluded[s].until_s <= now_s
+        }
         return {index: drive for index, drive in enumerate(place(usable, k, m)) if drive is not None}
 
     def member_ids(self, members: dict[int, Drive], count: int) -> list[str]:
@@ -126,7 +127,8 @@ class Members:
         reasons = [f"drive {slot}: {reason}" for slot, reason in sorted(self.absent.items())]
         now_s = clock.monotonic_s()
         reasons += [f"drive {s}: {e.reason}" for s, e in sorted(self._excluded.items()) if e.until_s > now_s]
-        return f"{need} drives are needed, {len(self.present)} are present ({'; '.join(reasons) or 'no others configured'})"
+        others = "; ".join(reasons) or "no others configured"
+        return f"{need} drives are needed, {len(self.present)} are present ({others})"
 
     def why_not(self, need: int) -> errors.Unavailable:
         """The error for a segment that could not be opened."""
@@ -139,7 +141,11 @@ class Members:
         now_s = clock.monotonic_s()
         out = {str(slot): "ok" for slot in self.present}
         out |= {str(slot): f"absent: {reason}" for slot, reason in self.absent.items()}
-        out |= {str(s): f"excluded: {e.reason}" for s, e in self._excluded.items() if e.until_s > now_s and s in self.present}
+        out |= {
+            str(s): f"excluded: {e.reason}"
+            for s, e in self._excluded.items()
+            if e.until_s > now_s and s in self.present
+        }
         return out
 
     def drop_journal(self, segment: int) -> None:

@@ -10,8 +10,8 @@ from kakera.base import limits
 from kakera.index.tables import Location
 from kakera.journal import codec
 from kakera.journal.apply import Fact
-from kakera.journal.decide import NO_BODY, Proposal
 from kakera.journal.commands import Body
+from kakera.journal.decide import NO_BODY, Proposal
 from kakera.segments.codec import codec as coder
 from kakera.segments.drive import JOURNAL, Drive, Strand
 from kakera.segments.meta import StrandMeta
@@ -113,14 +113,18 @@ def rebuild_body(head: Header, bodies: dict[int, bytes]) -> Body:
 class View:
     """One journal segment over all present drives."""
 
-    def __init__(self, segment: int, copies: list[Copy], present: frozenset[str]) -> None:
+    def __init__(
+        self, segment: int, copies: list[Copy], present: frozenset[str], damaged: frozenset[str] = frozenset()
+    ) -> None:
         self.segment = segment
         self.copies = copies
         self.meta = copies[0].meta
         self.start = copies[0].header_bytes
         readable = {copy.index for copy in copies}
         self.unreadable = sum(
-            1 for index, drive in enumerate(self.meta.members) if drive and drive not in present and index not in readable
+            1
+            for index, drive in enumerate(self.meta.members)
+            if drive and index not in readable and (drive not in present or drive in damaged)
         )
 
     @property
@@ -183,17 +187,51 @@ def survey(drives: Iterable[Drive], identities: dict[int, str], *, only: int = 0
         only: look at this segment alone.
     """
     found: dict[int, list[Copy]] = {}
+    headless: dict[int, list[Drive]] = {}
+    present = dict(identities)
     for drive in drives:
         try:
             strands = list(drive.strands(JOURNAL))
         except OSError:
+            present.pop(drive.slot, None)  # none of its strands can be read: as good as away
             continue
         for segment, _length in strands:
-            copy = _open_copy(drive, segment) if only in (0, segment) else None
+            if only not in (0, segment):
+                continue
+            copy = _open_copy(drive, segment)
             if copy is not None:
                 found.setdefault(segment, []).append(copy)
-    present = frozenset(identities.values())
-    return {segment: View(segment, _one_each(copies), present) for segment, copies in found.items()}
+            else:
+                headless.setdefault(segment, []).append(drive)
+    here = frozenset(present.values())
+    views = {}
+    for segment, copies in found.items():
+        opening_bytes = _opening_bytes(copies[0])
+        damaged = [d for d in headless.get(segment, ()) if _was_opened(d, segment, opening_bytes)]
+        views[segment] = View(
+            segment, _one_each(copies), here, frozenset(present[d.slot] for d in damaged if d.slot in present)
+        )
+    return views
+
+
+def _opening_bytes(copy: Copy) -> int:
+    """Where the header and the records inside it end: the same on every strand."""
+    offset = copy.header_bytes
+    for number in range(copy.meta.opening):
+        record = copy.record(offset, copy.meta.previous_end + 1 + number)
+        assert record is not None, "_open_copy read it"
+        offset += record[0].length
+    return offset
+
+
+def _was_opened(drive: Drive, segment: int, opening_bytes: int) -> bool:
+    """True when a strand without a whole header is not what a torn creation leaves: it cannot be read, something
+    changed it since, or there is something behind its opening (R15: it may have held what was acked)."""
+    try:
+        view = memoryview(drive.read(Strand(JOURNAL, segment), 0, opening_bytes + HEADER_BYTES))
+    except OSError:
+        return True
+    return any(view[opening_bytes:]) or _looks_damaged(view[:opening_bytes], opening_bytes)
 
 
 def _open_copy(drive: Drive, segment: int) -> Copy | None:

@@ -36,7 +36,7 @@ class Plan(NamedTuple):
 
 
 def may_start(present: int, absent: int, k: int) -> str:
-    """"full", "read-only" or "" (R15: more than k away could hide the newest segment itself)."""
+    """ "full", "read-only" or "" (R15: more than k away could hide the newest segment itself)."""
     if present < k or absent > k:
         return ""
     return "full" if present >= k + 1 else "read-only"
@@ -94,7 +94,8 @@ def plan(views: dict[int, View], mark: Mark) -> Plan | None:
             break
         if not record.decodable:
             raise errors.NotReady(
-                f"journal record {sequence} is on {record.copies} present drives: neither cut nor readable until a drive returns"
+                f"journal record {sequence} is on {record.copies} present drives: "
+                "neither cut nor readable until a drive returns"
             )
         tail.append(record)
         sequence, at = sequence + 1, at + record.header.length
@@ -111,7 +112,9 @@ def undecided(views: dict[int, View], mark: Mark) -> list[tuple[int, bytes]]:
         raise errors.NotReady("the index is lost or empty: it can only be rebuilt with k+1 drives present")
     chain = chain_of(views, last)
     if not _valid(chain, mark):
-        raise errors.NotReady("the index does not belong to this journal: it can only be rebuilt with k+1 drives present")
+        raise errors.NotReady(
+            "the index does not belong to this journal: it can only be rebuilt with k+1 drives present"
+        )
     keys: list[tuple[int, bytes]] = []
     for number, view in enumerate(chain):
         if view.segment < mark.segment:

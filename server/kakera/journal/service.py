@@ -76,7 +76,7 @@ class Service:
             connection, _ = self._listener.accept()
         except OSError:
             return
-        connection.setblocking(False)
+        connection.settimeout(0.0)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             connection.setsockopt(socket.SOL_SOCKET, option, limits.JOURNAL_SOCKET_BYTES)
         peer = _Peer(connection)
@@ -157,7 +157,7 @@ def _listen(path: Path) -> socket.socket:
     listener.bind(str(path))
     os.chmod(path, 0o600)
     listener.listen(limits.MAX_WORKERS)
-    listener.setblocking(False)
+    listener.settimeout(0.0)
     return listener
 
 
@@ -174,8 +174,7 @@ def lock(path: Path) -> int:
 
 
 def serve(committer: Committer, socket_path: Path, lock_path: Path) -> int:
-    """Run until SIGTERM or SIGINT. Returns the process's exit code: 0 clean, 3 the index failed, 4 locked by another.
-    """
+    """Run until SIGTERM or SIGINT. Returns the exit code: 0 clean, 3 the index failed, 4 locked by another."""
     faults.from_environment()
     try:
         fd = lock(lock_path)

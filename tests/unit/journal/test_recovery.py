@@ -210,8 +210,7 @@ def test_a_sequence_on_no_readable_strand_stops_replay() -> None:
 
 @pytest.mark.parametrize("damage", ["swapped", "stale"])
 def test_a_strand_that_is_not_its_own_is_not_read(damage: str) -> None:
-    """A strand copied over another, or an old one put back: the header names segment and index, so it is read around.
-    """
+    """One copied over another, or an old one put back: the header names segment and index, so it is read around."""
     world = World(k=4, m=2)
     for number in range(5):
         ok(world.run(world.put(b"k%d" % number, BODY + bytes([number]))))
