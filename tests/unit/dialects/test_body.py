@@ -157,8 +157,8 @@ async def test_the_last_piece_is_withheld_from_a_bad_body():
         ({"content-length": "5", "content-md5": ""}, "InvalidDigest", 400),
         ({"content-length": "5", "content-md5": "AWS="}, "InvalidDigest", 400),
         ({"content-length": "5", "content-md5": "rL0Y20xC+Fzt72VPzMSk2A"}, "InvalidDigest", 400),
-        ({"content-length": "5", "x-amz-checksum-crc32": "bad"}, "InvalidRequest", 400),
-        ({"content-length": "5", "x-amz-checksum-sha256": "AAAAAA=="}, "InvalidRequest", 400),
+        ({"content-length": "5", "x-amz-checksum-crc32": "bad"}, "BadDigest", 400),
+        ({"content-length": "5", "x-amz-checksum-sha256": "AAAAAA=="}, "BadDigest", 400),
         ({"content-length": "5", "x-amz-checksum-xxhash": "AAAAAA=="}, "InvalidRequest", 400),
         (
             {"content-length": "5", "x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-crc32c": "AAAAAA=="},

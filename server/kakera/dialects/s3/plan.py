@@ -129,7 +129,7 @@ def _plan_checksum(plan: BodyPlan, headers: Mapping[str, str]) -> None:
     if given and plan.algorithm is not None:
         plan.expected = checksums.decode(plan.algorithm.name, headers[given[0]])
         if plan.expected is None:
-            raise BodyError("InvalidRequest", f"Value for {given[0]} header is invalid.")
+            raise BodyError("BadDigest", f"Value for {given[0]} header is invalid.")
     named = headers.get("x-amz-sdk-checksum-algorithm")
     if named is not None:
         _check_named(named.upper(), plan, headers)
