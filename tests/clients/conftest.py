@@ -60,7 +60,7 @@ def no_complaints(server: Server) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def connect(server: Server) -> Connect:
     """A boto3 client of an account: path style, one attempt, nothing from this machine's files."""
-    nothing = {name: (None, None, None, None) for name in ("profile", "config_file", "credentials_file")}
+    nothing = dict.fromkeys(("profile", "config_file", "credentials_file"), (None, None, None, None))
 
     def made(account: Credentials, **config: Any) -> Any:
         session = botocore.session.Session(session_vars=nothing)

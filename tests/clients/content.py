@@ -13,7 +13,8 @@ BIG_BYTES = 100 * MIB  # boto3 always
 OTHERS_BIG_BYTES = BIG_BYTES if FULL else 20 * MIB
 MANY = 5_000
 
-# All of them live side by side in one bucket; only s3cmd, rclone and the file systems of this world see trouble in some.
+# All of them live side by side in one bucket; only s3cmd, rclone and the file systems of this world see trouble in
+# some.
 ODD_KEYS = (
     "a",
     "a/",

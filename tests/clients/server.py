@@ -1,4 +1,5 @@
-"""The server the clients speak to: the laptop blueprint, rendered and formatted as `make up` does, on a folder and a port of its own.
+"""The server the clients speak to: the laptop blueprint, rendered and formatted as `make up` does, on a folder and a
+port of its own.
 
 It is a child of the test run, in the same process group: a run that is killed takes it along.
 """
@@ -97,7 +98,7 @@ class Server:
         return self.log.stat().st_size
 
     def operations(self, mark: int, bucket: str, enough: Callable[[Counter[str]], bool]) -> Counter[str]:
-        """Operations on a bucket since the mark that succeeded, as soon as they are `enough`. Raises: AssertionError."""
+        """Operations on a bucket since the mark that succeeded, once they are `enough`. Raises: AssertionError."""
         until = time.monotonic() + LOG_LIMIT_S
         while True:
             found = Counter(

@@ -171,9 +171,7 @@ def test_multipart_step_by_step(s3: Any, bucket: str) -> None:
     where = {"Bucket": bucket, "Key": "k"}
     upload = {**where, "UploadId": s3.create_multipart_upload(**where, ContentType="x/y")["UploadId"]}
     bodies = {number: body(5 * MIB + number, number) for number in (3, 1)} | {7: b"the end"}
-    tags = {
-        number: s3.upload_part(**upload, PartNumber=number, Body=data)["ETag"] for number, data in bodies.items()
-    }
+    tags = {number: s3.upload_part(**upload, PartNumber=number, Body=data)["ETag"] for number, data in bodies.items()}
     assert [part["PartNumber"] for part in s3.list_parts(**upload)["Parts"]] == [1, 3, 7]
     assert [entry["Key"] for entry in s3.list_multipart_uploads(Bucket=bucket)["Uploads"]] == ["k"]
     assert refusal(s3.head_object, **where)[0] == 404
@@ -245,8 +243,8 @@ def test_versions_come_in_pages(s3: Any, bucket: str) -> None:
     made = [(key, s3.put_object(Bucket=bucket, Key=key, Body=key)["VersionId"]) for key in "ababcab"]
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, PaginationConfig={"PageSize": 2})
     found = [(entry["Key"], entry["VersionId"]) for page in pages for entry in page["Versions"]]
-    newest_first = [[one for one in reversed(made) if one[0] == key] for key in "abc"]
-    assert found == sum(newest_first, [])
+    newest_first = [one for key in "abc" for one in reversed(made) if one[0] == key]
+    assert found == newest_first
 
 
 def test_presigned_get_and_put(s3: Any, bucket: str) -> None:
@@ -255,7 +253,7 @@ def test_presigned_get_and_put(s3: Any, bucket: str) -> None:
     assert wire.ask("PUT", put, data, {"Content-Type": "x/z"}).status == 403
     assert refusal(s3.head_object, **where)[0] == 404
     assert wire.ask("PUT", put, data, {"Content-Type": "x/y"}).status == 200
-    assert read(s3, **{"bucket": bucket, "key": where["Key"]}) == data
+    assert read(s3, bucket=bucket, key=where["Key"]) == data
     get = s3.generate_presigned_url("get_object", Params={**where, "ResponseContentType": "a/b"})
     answer = wire.ask("GET", get)
     assert (answer.status, answer.headers["content-type"], answer.body) == (200, "a/b", data)

@@ -70,7 +70,9 @@ def test_put_get_and_ranges(mc: Minio, bucket: str, size_bytes: int) -> None:
 
 @pytest.mark.parametrize("use_api_v1", [False, True])
 def test_list_of_5000(mc: Minio, many: Many, use_api_v1: bool) -> None:
-    found = [(one.object_name, one.size, one.etag) for one in mc.list_objects("many", None, True, use_api_v1=use_api_v1)]
+    found = [
+        (one.object_name, one.size, one.etag) for one in mc.list_objects("many", None, True, use_api_v1=use_api_v1)
+    ]
     assert found == [(key, len(many.bodies[key]), etag(many.bodies[key])) for key in many.keys]
     folders = mc.list_objects("many", use_api_v1=use_api_v1)
     assert [(one.object_name, one.is_dir) for one in folders] == [(f"{number:02d}/", True) for number in range(50)]
@@ -99,7 +101,9 @@ def test_copy_and_compose(mc: Minio, bucket: str, server: Server) -> None:
     put(mc, bucket, "b", second)
     mark = server.mark()
     mc.copy_object(bucket, "copy", CopySource(bucket, "von ü+"))
-    mc.compose_object(bucket, "both", [ComposeSource(bucket, "von ü+"), ComposeSource(bucket, "b", offset=7, length=99)])
+    mc.compose_object(
+        bucket, "both", [ComposeSource(bucket, "von ü+"), ComposeSource(bucket, "b", offset=7, length=99)]
+    )
     assert read(mc, bucket, "copy") == first
     assert (mc.stat_object(bucket, "copy").metadata or {})["x-amz-meta-who"] == "me"
     assert read(mc, bucket, "both") == first + second[7:106]

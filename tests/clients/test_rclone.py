@@ -17,7 +17,7 @@ from tests.clients.program import Program
 from tests.clients.server import Server
 
 pytestmark = pytest.mark.needs("rclone")
-TREE = {"a": 10, "d/empty": 0, "d/e/f": 300_000, "g": 6 * MIB} | {name: 100 for name in TAME_ODD_KEYS}
+TREE = {"a": 10, "d/empty": 0, "d/e/f": 300_000, "g": 6 * MIB} | dict.fromkeys(TAME_ODD_KEYS, 100)
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,9 @@ def stored(s3: Any, bucket: str, prefix: str = "the repo/") -> dict[str, int]:
 
 def test_a_backup_is_checked_restored_and_pruned(restic: Program, s3: Any, bucket: str, tmp_path: Path) -> None:
     files = tmp_path / "files"
-    sizes = {"big": OTHERS_BIG_BYTES, "empty": 0, "käse/日本語 +.txt": 1000} | {f"small/{n}": n * 37 for n in range(200)}
+    sizes = {"big": OTHERS_BIG_BYTES, "empty": 0, "käse/日本語 +.txt": 1000} | {
+        f"small/{n}": n * 37 for n in range(200)
+    }
     first = content.make_tree(files, sizes, "first")
     restic("init")
     restic("backup", files)

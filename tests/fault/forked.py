@@ -1,5 +1,5 @@
-"""Run something in a forked child and learn how it ended: what is to be killed must be a process of its own, and a fork costs
-milliseconds where a new interpreter costs a second."""
+"""Run something in a forked child and learn how it ended: what is to be killed must be a process of its own, and a fork
+costs milliseconds where a new interpreter costs a second."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LIMIT_S = 60.0
 
 
 def child(work: Callable[[], None], errors: Path | None = None) -> int:
-    """Exit status of `work` in a fork: 0 well, 1 an exception (its traceback in `errors`), -N killed by signal N. The caller must
-    have no threads of its own."""
+    """Exit status of `work` in a fork: 0 well, 1 an exception (its traceback in `errors`), -N killed by signal N. The
+    caller must have no threads of its own."""
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:

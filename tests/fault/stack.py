@@ -1,5 +1,5 @@
-"""The whole store in one process, without HTTP: committer, core, bulk writer, background loops, over real folders. A process that is to
-be killed at a fault point runs this, and so does the one that looks afterwards."""
+"""The whole store in one process, without HTTP: committer, core, bulk writer, background loops, over real folders. A
+process that is to be killed at a fault point runs this, and so does the one that looks afterwards."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def make(root: Path) -> Config:
 
 
 class LocalJournal:
-    """`JournalClient` without the socket: a command is one turn of a committer in this process. `on_ack` is called at the very moment
-    a worker would get its answer."""
+    """`JournalClient` without the socket: a command is one turn of a committer in this process. `on_ack` is called at
+    the very moment a worker would get its answer."""
 
     def __init__(self, committer: Committer) -> None:
         self.committer = committer
@@ -103,9 +103,9 @@ class Stack:
         parts = assemble.make_segments(config, journal)
         paths = assemble.Paths.of(config)
         self.work = Work(
-            config=config, drives=parts.drives, pins=parts.pins, quiet=Quiet(parts.pins, 0.0), reader=parts.reader, bulk=parts.bulk,
-            journal=journal, queue=HealQueue(paths.jobs), throttle=Throttle(RATE_BYTES_PER_S), jobs=paths.jobs,
-            rows=lambda: self.committer.index,
+            config=config, drives=parts.drives, pins=parts.pins, quiet=Quiet(parts.pins, 0.0), reader=parts.reader,
+            bulk=parts.bulk, journal=journal, queue=HealQueue(paths.jobs), throttle=Throttle(RATE_BYTES_PER_S),
+            jobs=paths.jobs, rows=lambda: self.committer.index,
         )  # fmt: skip
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
-"""The process dies at the N-th fault point (write, fdatasync, rename, unlink, punch, index commit), for all N, during PUT, overwrite,
-DELETE, CompleteMultipartUpload, compaction, heal and cleaning. Nothing acknowledged is lost, no wrong byte is served, the listing is
-complete. `make test` runs a seeded sample, `make test-fault` every N."""
+"""The process dies at the N-th fault point (write, fdatasync, rename, unlink, punch, index commit), for all N, during
+PUT, overwrite, DELETE, CompleteMultipartUpload, compaction, heal and cleaning. Nothing acknowledged is lost, no wrong
+byte is served, the listing is complete. `make test` runs a seeded sample, `make test-fault` every N."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def inspect(root: Path) -> list[str]:
 
 
 def visible_before_recovery(root: Path) -> list[str]:
-    """R1: an acknowledged change is in the index when its answer is heard, because workers read on while the committer is dead."""
+    """R1: an acknowledged change is in the index when its answer is heard, because workers read on while the committer
+    is dead.
+    """
     wanted = workload.expected(root / "acks")
     database = assemble.Paths.of(config_of(root)).database
     if not wanted.bucket or not database.exists():
@@ -101,7 +103,10 @@ def test_a_kill_at_each_point_loses_nothing(points: int, tmp_path: Path) -> None
         if wrong:
             found[number] = wrong
         shutil.rmtree(root)
-    print(f"\nkill points: {points}, tried {len(chosen)} (seed {seed}), killed {killed}, with something wrong: {len(found)}")
+    print(
+        f"\nkill points: {points}, tried {len(chosen)} (seed {seed}), killed {killed}, "
+        f"with something wrong: {len(found)}"
+    )
     assert found == {}
     assert killed > len(chosen) * 0.9
 

@@ -1,5 +1,5 @@
-"""A short history through everything that writes: small and large PUT, overwrite, DELETE, CompleteMultipartUpload, cleaning,
-compaction, heal. Each step's acknowledgement is written down at the moment the client would hear it."""
+"""A short history through everything that writes: small and large PUT, overwrite, DELETE, CompleteMultipartUpload,
+cleaning, compaction, heal. Each step's acknowledgement is written down at the moment the client would hear it."""
 
 from __future__ import annotations
 
@@ -165,7 +165,13 @@ async def look(stack: Stack, wanted: Expected) -> list[str]:
         except errors.NoSuchKey:
             found = None
         if found not in allowed:
-            what = "lost" if found is None else "wrong bytes" if found not in {s.after for s in STEPS} else "another version"
+            what = (
+                "lost"
+                if found is None
+                else "wrong bytes"
+                if found not in {s.after for s in STEPS}
+                else "another version"
+            )
             wrong.append(f"{key!r}: {what}")
         listed = stack.committer.index.get(_entries(), (bucket.bucket_id, key)) is not None
         if listed != (found is not None):

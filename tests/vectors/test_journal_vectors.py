@@ -75,14 +75,18 @@ def _condition(step: dict[str, Any]) -> Condition | None:
 def _put(book: Book, step: dict[str, Any]) -> Command:
     made = book.named(step)
     version = made if book.versioning == 1 else b""
-    meta = ObjectMeta(book.bucket_id, step["key"].encode(), version, 0, 1, 0, step.get("etag", "e"), "me", Placement.NONE)
+    meta = ObjectMeta(
+        book.bucket_id, step["key"].encode(), version, 0, 1, 0, step.get("etag", "e"), "me", Placement.NONE
+    )
     return commands.Put(made, "b", book.bucket_id, book.at(step), codec.encode(meta), Body(), _condition(step))
 
 
 def _delete(book: Book, step: dict[str, Any]) -> Command:
     version = book.ids[step["version"]] if "version" in step else None
     made = book.named(step)
-    return commands.Delete(made, "b", book.bucket_id, book.at(step), step["key"].encode(), version, "me", 1, _condition(step))
+    return commands.Delete(
+        made, "b", book.bucket_id, book.at(step), step["key"].encode(), version, "me", 1, _condition(step)
+    )
 
 
 def _settings(book: Book, step: dict[str, Any]) -> Command:

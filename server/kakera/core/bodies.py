@@ -73,7 +73,7 @@ async def _in_chunks(store: Store, body_id: bytes, source: BodySource) -> list[C
     return chunks
 
 
-# --- out --------------------------------------------------------------------------------------------------------------------
+# --- out --------------------------------------------------------------------------------------------------------------
 
 
 class Piece(NamedTuple):
@@ -108,7 +108,9 @@ def part_rows(store: Store, meta: ObjectMeta, start: int, stop: int) -> list[Par
     rows: list[PartRow] = []
     low = 0
     while True:
-        page = store.index.scan(PARTS, (meta.body_id, low), (meta.body_id, limits.MAX_PART_NUMBER + 1), limit=limits.MAX_LIST_KEYS)
+        page = store.index.scan(
+            PARTS, (meta.body_id, low), (meta.body_id, limits.MAX_PART_NUMBER + 1), limit=limits.MAX_LIST_KEYS
+        )
         rows += [row for row in page if row.start >= 0 and row.start < stop and row.start + row.size > start]
         if len(page) < limits.MAX_LIST_KEYS or page[-1].start >= stop:
             return rows
@@ -134,7 +136,9 @@ async def open_parts(store: Store, meta: ObjectMeta, start: int, stop: int) -> O
 
 
 async def stream(store: Store, opened: OpenBody, start: int, stop: int) -> AsyncIterator[bytes]:
-    """start..stop of the object, a chunk at a time. Raises Damaged when the store cannot go on: the connection must break (R3)."""
+    """start..stop of the object, a chunk at a time. Raises Damaged when the store cannot go on: the connection must
+    break (R3).
+    """
     at = start
     for piece in opened.pieces:
         low, high = max(start, piece.start), min(stop, piece.stop)

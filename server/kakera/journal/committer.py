@@ -108,7 +108,7 @@ class Committer:
                 self.mode, self.reason, self.undecided = "ready", "", []
             elif how == "read-only":
                 views = survey(self.drives.present.values(), self.drives.ids())
-                self.undecided = recovery.undecided(views, self.index.mark())
+                self.undecided = recovery.undecided(views, self.index.mark(), absent=len(self.drives.absent), k=s.k)
                 self.mode, self.reason = "read-only", self.drives.shortage(s.k + 1)
             else:
                 raise errors.NotReady(self.drives.shortage(s.k))
@@ -120,12 +120,14 @@ class Committer:
         self._epoch = self.drives.raise_epoch(self._settings.k + 1)
         self._number = 0
         views = survey(self.drives.present.values(), self.drives.ids())
-        plan = recovery.plan(views, self.index.mark())
+        plan = recovery.plan(views, self.index.mark(), absent=len(self.drives.absent), k=self._settings.k)
         if plan is None:
             self._first_segment()
             return
         if not plan.index_valid:
             self.index.wipe()
+        # What is proven is replayed before anything is written: a gap stops here, and not after one more segment.
+        recovery.replay(plan.chain, plan.proven, self.index)
         last = plan.chain[-1]
         self._sequence = plan.last
         self.chain = []
@@ -189,7 +191,7 @@ class Committer:
                 previous.segment if previous else 0, previous.last if previous else 0, previous.end if previous else 0,
                 floor or segment, floor_sequence, len(opening),
             )  # fmt: skip
-            writer, placed, failed = strands.create(segment, meta, members, opening, first, self._lanes)
+            writer, placed, failed = strands.create(segment, meta, members, opening, first=first, lanes=self._lanes)
             if not failed:
                 self._writer = writer
                 self._broken = False

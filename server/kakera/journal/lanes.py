@@ -1,4 +1,6 @@
-"""Lanes: one thread a drive, so that a batch reaches all drives at once and a slow one holds up nobody but itself (R12)."""
+"""Lanes: one thread a drive, so that a batch reaches all drives at once and a slow one holds up nobody but itself
+(R12).
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,9 @@ class _Round:
             self._change.notify()
 
     def wait(self, need: int, limit_s: float) -> dict[int, BaseException | None]:
-        """Until all are done; late ones only `limit_s` longer than the first `need` (R2, R12). A machine that is slow as a whole
-        loses no drive early: when `need` never come, all are late after LANE_STALL_S. Returns slot -> outcome of those that came."""
+        """Until all are done; late ones only `limit_s` longer than the first `need` (R2, R12). A machine that is slow
+        as a whole loses no drive early: when `need` never come, all are late after LANE_STALL_S. Returns slot ->
+        outcome of those that came."""
         started_s = time.monotonic()
         enough_s = 0.0
         with self._change:
@@ -90,7 +93,8 @@ class Lanes:
         self._lanes: dict[int, _Lane] = {}
 
     def run(self, tasks: Mapping[int, Task], need: int) -> dict[int, BaseException]:
-        """Run every task in its slot's lane; slot -> error for those that failed, Late for those too far behind the first `need`.
+        """Run every task in its slot's lane; slot -> error for those that failed, Late for those too far behind the
+        first `need`.
 
         A late lane is marked stuck and refuses work (Late at once) until its task has returned."""
         failed: dict[int, BaseException] = {}

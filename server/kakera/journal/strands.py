@@ -1,4 +1,6 @@
-"""The journal segment that is open for appending: laying records on its strands and making them durable on all of them (R1, R2)."""
+"""The journal segment that is open for appending: laying records on its strands and making them durable on all of them
+(R1, R2).
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,12 @@ from typing import NamedTuple
 
 from kakera.base import faults, limits
 from kakera.index.tables import Location
+from kakera.journal import codec
 from kakera.journal.decide import Proposal
+from kakera.journal.lanes import Lanes, Task
 from kakera.segments.drive import JOURNAL, Drive, Strand
 from kakera.segments.meta import StrandMeta
 from kakera.segments.record import HEADER_BYTES, Buffer, Draft, Encoder, Flag, Type, record_length
-from kakera.journal import codec
-from kakera.journal.lanes import Lanes, Task
 
 
 class Placed(NamedTuple):
@@ -83,7 +85,14 @@ def lay(placed: Sequence[Placed], segment: int, indexes: Sequence[int]) -> dict[
         coded = len(body.fragments) > 1
         flags = proposal.flags | (Flag.REPLICATED if replicated else 0)
         draft = Draft(
-            proposal.type, flags, proposal.command_id, proposal.meta, size, body.size, body.k if coded else 0, body.m if coded else 0
+            proposal.type,
+            flags,
+            proposal.command_id,
+            proposal.meta,
+            size,
+            body.size,
+            body.k if coded else 0,
+            body.m if coded else 0,
         )
         encoder = Encoder(draft, segment, sequence)
         padding = bytes(location.length - HEADER_BYTES - len(proposal.meta) - size)
@@ -107,7 +116,7 @@ def header_record(meta: StrandMeta, segment: int, index: int) -> bytes:
 
 
 def create(
-    segment: int, meta: StrandMeta, members: dict[int, Drive], opening: Sequence[Proposal], first: int, lanes: Lanes
+    segment: int, meta: StrandMeta, members: dict[int, Drive], opening: Sequence[Proposal], *, first: int, lanes: Lanes
 ) -> tuple[SegmentWriter, list[Placed], dict[int, BaseException]]:
     """Make the segment on all its drives with header and opening as one durable write (R15).
 
