@@ -14,6 +14,7 @@ from kakera.dialects.s3.call import Call
 from kakera.dialects.s3.errors import Rejected
 from kakera.dialects.s3.xml_out import document, http_date
 
+_OVERRIDES = frozenset(render.OVERRIDES)
 _NO_QUERY: dict[str, str] = {}
 
 
@@ -170,9 +171,12 @@ async def _part_headers(
 def _overrides(call: Call) -> dict[str, str] | None:
     """response-* of the query. Raises Rejected for anonymous requests, as S3 does, and for values that are no
     header."""
+    query = call.request.query
+    if _OVERRIDES.isdisjoint(query):
+        return None
     found = {}
     for name, header in render.OVERRIDES.items():
-        value = call.request.query.get(name)
+        value = query.get(name)
         if value is not None:
             if any(ord(char) < 0x20 or ord(char) == 0x7F for char in value):
                 raise Rejected(
@@ -182,9 +186,9 @@ def _overrides(call: Call) -> dict[str, str] | None:
                     ArgumentValue=value,
                 )
             found[header] = value
-    if found and call.identity.account is None:
+    if call.identity.account is None:
         raise Rejected("InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests.")
-    return found or None
+    return found
 
 
 # --- attributes -------------------------------------------------------------------------------------------------------

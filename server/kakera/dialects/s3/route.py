@@ -65,7 +65,7 @@ def _key(raw: bytes) -> bytes:
 
 def _decoded(raw: bytes) -> bytes:
     decoded = unquote_to_bytes(raw) if b"%" in raw else raw
-    if not decoded.isascii():
+    if not decoded.isascii():  # most are, and ASCII is UTF-8
         try:
             decoded.decode()
         except UnicodeDecodeError:
