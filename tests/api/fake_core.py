@@ -361,7 +361,7 @@ class FakeMultipart:
     def _keep(self, store: FakeStore, upload: Upload, number: int, data: bytes, checksum: Checksum | None) -> PartInfo:
         etag = hashlib.md5(data).hexdigest()
         text = f"{checksum.algorithm}:{checksum.value}" if checksum else ""
-        row = PartRow(upload.info.upload_id, number, new_id(), len(data), etag, store.now_ms(), -1, text, 0, 0, 0)
+        row = PartRow(upload.info.upload_id, number, new_id(), len(data), etag, store.now_ms(), False, text, 0, 0, 0)
         upload.parts[number] = (row, data)
         return PartInfo(number, len(data), etag, row.mtime_ms, checksum)
 

@@ -136,6 +136,7 @@ class JournalMachine(RuleBasedStateMachine):
             self.index.rollback()
             try:
                 self.committer = self.new_committer()
+                self.snapshots.append(self.index.snapshot())
                 return
             except Crash:
                 continue
@@ -281,7 +282,9 @@ class JournalMachine(RuleBasedStateMachine):
         self.countdown.left = -1
         for drive in self.drives:
             drive.power_cut(self.rng)
-        self.index.restore(self.snapshots[max(0, len(self.snapshots) - 1 - back)])
+        kept = max(0, len(self.snapshots) - 1 - back)
+        del self.snapshots[kept + 1 :]  # what the cut took never comes back
+        self.index.restore(self.snapshots[kept])
         self.recover()
 
     @rule(slot=st.integers(0, K + M))

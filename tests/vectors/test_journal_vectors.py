@@ -146,6 +146,6 @@ def test_case(case: dict[str, Any]) -> None:
         assert found + ([names[entry.version]] if entry else []) == wanted
     for upload, wanted in case.get("parts", {}).items():
         rows = book.rows.scan(PARTS, (book.ids[upload],), (book.ids[upload], 99), limit=100)
-        assert [[row.part_number, row.start] for row in rows] == wanted
+        assert [[row.part_number, row.chosen] for row in rows] == wanted
     if "uploads" in case:
         assert [names[row.upload_id] for row in book.rows.scan(UPLOADS, (0,), None, limit=100)] == case["uploads"]

@@ -84,6 +84,7 @@ MAX_UNDECIDED_KEYS = 100_000  # read-only service holds them in memory in every 
 DRIVE_REJOIN_S = 5.0  # an excluded drive is tried again after this, doubling to the next
 DRIVE_REJOIN_MAX_S = 300.0  # so that a dying drive costs one roll in five minutes at most
 LANE_STALL_S = 20.0  # when not even k+1 drives answer, the machine is slow, not a drive; still less than RESEND_LIMIT_S
+START_RETRY_MAX_S = 30.0  # a recovery that failed is tried again at most this late; a drive that returns starts it at once
 MAX_SUSPECTS = 1000  # untrusted strands remembered for heal; a census finds what is forgotten
 DRIVE_PROBE_S = 1.0  # how often drives and free space are looked at
 CLEAN_STEP_RECORDS = 256  # live records moved in one step of cleaning: a few ms between two batches (R12)

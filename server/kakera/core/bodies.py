@@ -8,7 +8,7 @@ from typing import NamedTuple
 from kakera.base import errors, limits
 from kakera.core.store import Store, inline_body, read_meta
 from kakera.core.values import BodySource, Digests
-from kakera.index.tables import BODIES, PARTS, Location, PartRow
+from kakera.index.tables import PARTS, Location, PartRow
 from kakera.journal import codec
 from kakera.journal.commands import Body
 from kakera.journal.records import ChunkRef, ObjectMeta, PartMeta, Placement
@@ -103,32 +103,43 @@ def hold(store: Store, chunks: Sequence[ChunkRef], pins: list[Pin]) -> None:
         pins.append(store.pins.hold(segment))
 
 
-def part_rows(store: Store, meta: ObjectMeta, start: int, stop: int) -> list[PartRow]:
-    """The parts of a completed object that overlap start..stop, in order."""
-    rows: list[PartRow] = []
-    low = 0
-    while True:
-        page = store.index.scan(
-            PARTS, (meta.body_id, low), (meta.body_id, limits.MAX_PART_NUMBER + 1), limit=limits.MAX_LIST_KEYS
-        )
-        rows += [row for row in page if row.start >= 0 and row.start < stop and row.start + row.size > start]
-        if len(page) < limits.MAX_LIST_KEYS or page[-1].start >= stop:
-            return rows
-        low = page[-1].part_number + 1
+class PlacedPart(NamedTuple):
+    """A part of a completed object and where it begins there."""
+
+    start: int
+    row: PartRow
+
+
+def placed_parts(store: Store, upload_id: bytes) -> list[PlacedPart]:
+    """The parts of a completed object, in order."""
+    parts: list[PlacedPart] = []
+    start = 0
+    for row in store.index.scan(
+        PARTS, (upload_id,), (upload_id, limits.MAX_PART_NUMBER + 1), limit=limits.MAX_PART_NUMBER
+    ):
+        if row.chosen:
+            parts.append(PlacedPart(start, row))
+            start += row.size
+    return parts
 
 
 async def open_parts(store: Store, meta: ObjectMeta, start: int, stop: int) -> OpenBody:
-    """Pieces of an object made of parts. Raises Vanished when a part is gone: the object was replaced meanwhile."""
+    """Pieces of an object made of parts. Raises Vanished when a part is gone or moved: look the object up again."""
     opened = OpenBody([], [])
     try:
-        for row in part_rows(store, meta, start, stop):
-            encoded = await read_meta(store, Location(row.segment, row.offset, row.length))
-            part: PartMeta = codec.META[Type.PART].decode(encoded)
-            hold(store, part.chunks, opened.pins)
-            if part.placement == Placement.CHUNKS and store.index.get(BODIES, (row.part_id,)) is None:
-                raise Vanished("the part was removed")
+        for begin, row in placed_parts(store, meta.body_id):
+            end = begin + row.size
+            if end <= start or begin >= stop:
+                continue
             place = Location(row.segment, row.offset, row.length)
-            opened.pieces.append(Piece(row.start, row.start + row.size, place, part.placement, part.chunks))
+            part: PartMeta = codec.meta_of(Type.PART, await read_meta(store, place))
+            if (part.upload_id, part.part_number) != (row.upload_id, row.part_number):
+                raise errors.Damaged("the record is not the part's that the index says")
+            hold(store, part.chunks, opened.pins)
+            again = store.index.get(PARTS, (row.upload_id, row.part_number))
+            if again is None or Location(again.segment, again.offset, again.length) != place:
+                raise Vanished("the part moved before it was pinned")
+            opened.pieces.append(Piece(begin, end, place, part.placement, part.chunks))
     except BaseException:
         opened.close()
         raise

@@ -185,7 +185,7 @@ async def head(
 
     async def read(row: Row) -> ObjectInfo:
         check_read(condition, row.etag, row.mtime_ms)
-        meta = _decode(await read_meta(store, location(row)))
+        meta = _meta_of(row, await read_meta(store, location(row)))
         return info_of(meta, bucket, _parts_count(meta))
 
     return await _followed(store, bucket, key, version, read)
@@ -205,9 +205,17 @@ async def open_read(
         if row.flags & (Entry.BULK | Entry.PARTS):
             return await _open_large(store, bucket, row, byte_range, part_number)
         record = store.reader.read_now(location(row)) or await store.reader.read(location(row))
-        return _open_small(record, bucket, byte_range, part_number)
+        return _open_small(_meta_of(row, record.meta), record, bucket, byte_range, part_number)
 
     return await _followed(store, bucket, key, version, read)
+
+
+def _meta_of(row: Row, encoded: bytes) -> ObjectMeta:
+    """The record's meta, which must be about what the row says: a row that points elsewhere serves nothing (R3)."""
+    meta = _decode(encoded)
+    if (meta.bucket_id, meta.key, meta.version) != (row.bucket_id, row.key, row.version):
+        raise errors.Damaged("the record is not the object's that the index says")
+    return meta
 
 
 def _nothing() -> None:
@@ -215,9 +223,8 @@ def _nothing() -> None:
 
 
 def _open_small(
-    record: RecordRead, bucket: BucketInfo, byte_range: ByteRange | None, part_number: int | None
+    meta: ObjectMeta, record: RecordRead, bucket: BucketInfo, byte_range: ByteRange | None, part_number: int | None
 ) -> ObjectRead:
-    meta = _decode(record.meta)
     body = record.body or b""
     if len(body) != meta.size:
         raise errors.Damaged("the record's body has not the size its metadata says")
@@ -233,7 +240,7 @@ def _open_small(
 async def _open_large(
     store: Store, bucket: BucketInfo, row: Row, byte_range: ByteRange | None, part_number: int | None
 ) -> ObjectRead:
-    meta = _decode(await read_meta(store, location(row)))
+    meta = _meta_of(row, await read_meta(store, location(row)))
     start, stop = 0, meta.size
     if byte_range is not None:
         start, stop = resolve_range(byte_range, meta.size)
@@ -258,10 +265,10 @@ def _part_range(store: Store, meta: ObjectMeta, part_number: int) -> tuple[int, 
         if part_number != 1:
             raise errors.InvalidPart(part_number=part_number)
         return 0, meta.size
-    row = store.index.get(PARTS, (meta.body_id, part_number))
-    if row is None or row.start < 0:
-        raise errors.InvalidPart(part_number=part_number)
-    return row.start, row.start + row.size
+    for start, row in bodies.placed_parts(store, meta.body_id):
+        if row.part_number == part_number:
+            return start, start + row.size
+    raise errors.InvalidPart(part_number=part_number)
 
 
 async def parts(
@@ -270,7 +277,7 @@ async def parts(
     """(object, up to `limit` of its parts with a number above `after`, whether there are more)."""
 
     async def read(row: Row) -> tuple[ObjectInfo, list[PartInfo], bool]:
-        meta = _decode(await read_meta(store, location(row)))
+        meta = _meta_of(row, await read_meta(store, location(row)))
         info = info_of(meta, bucket, _parts_count(meta))
         if meta.placement != Placement.PARTS:
             return info, [], False
@@ -338,7 +345,7 @@ async def set_tags(
             inline = not row.flags & (Entry.BULK | Entry.PARTS)
             record = await (store.reader.read if inline else store.reader.meta)(location(row))
             order = row.order if hasattr(row, "order") else -row.neg_order
-            meta = msgspec.structs.replace(_decode(record.meta), tags=tags, order=order)
+            meta = msgspec.structs.replace(_meta_of(row, record.meta), tags=tags, order=order)
             await store.journal.submit(
                 Rewrite(new_id(), Type.OBJECT, codec.encode(meta), _again(store, record), location(row))
             )

@@ -107,7 +107,8 @@ class UploadRow(Row, frozen=True):
 
 
 class PartRow(Row, frozen=True):
-    """The newest part of that number. start: offset in the completed object, -1 while the upload is open."""
+    """The newest part of that number. chosen: it is part of the completed
+    object; where it begins there follows from the sizes of those before it."""
 
     upload_id: bytes
     part_number: int
@@ -115,7 +116,7 @@ class PartRow(Row, frozen=True):
     size: int
     etag: str
     mtime_ms: int
-    start: int
+    chosen: bool
     checksum: str  # "ALGORITHM:base64" or ""
     segment: int
     offset: int

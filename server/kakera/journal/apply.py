@@ -341,11 +341,9 @@ def _release_parts(draft: _Draft, upload_id: bytes) -> None:
 
 def _take_parts(draft: _Draft, meta: ObjectMeta, fact: Fact) -> None:
     """Complete: the chosen parts get their place in the object, the others go, the upload is closed and remembered."""
-    start = 0
     for part in _parts(draft.rows, meta.body_id):
         if any(first <= part.part_number <= last for first, last in meta.parts):
-            draft.put(PARTS, msgspec.structs.replace(part, start=start))
-            start += part.size
+            draft.put(PARTS, msgspec.structs.replace(part, chosen=True))
         else:
             _release_chunks(draft, part.part_id)
             draft.remove(PARTS, (part.upload_id, part.part_number))
@@ -382,7 +380,7 @@ def _part(draft: _Draft, fact: Fact) -> None:
     draft.put(
         PARTS,
         PartRow(
-            meta.upload_id, meta.part_number, meta.part_id, meta.size, meta.etag, meta.mtime_ms, meta.start, checksum,
+            meta.upload_id, meta.part_number, meta.part_id, meta.size, meta.etag, meta.mtime_ms, meta.chosen, checksum,
             *fact.location,
         ),
     )  # fmt: skip

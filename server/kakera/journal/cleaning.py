@@ -48,7 +48,7 @@ def moved(fact: Fact, proposal: Proposal, rows: Rows) -> Proposal:
         meta = msgspec.structs.replace(meta, order=fact.sequence)
     elif fact.type == Type.PART:
         part = rows.get(PARTS, (meta.upload_id, meta.part_number))
-        meta = msgspec.structs.replace(meta, start=part.start if part else -1)
+        meta = msgspec.structs.replace(meta, chosen=part.chosen if part else False)
     flags = (fact.flags & ~Flag.REPLICATED) | Flag.MOVED
     return proposal._replace(flags=flags, meta=codec.encode(meta))
 
@@ -130,6 +130,6 @@ class Cleaner:
         committer.roll(floor=after.segment, floor_sequence=after.first)
         committer.index.sync()
         committer.chain.pop(0)
-        committer.drives.drop_journal(oldest.segment)
+        committer.drives.drop_journal_below(after.segment)
         self.reset()
         return True

@@ -15,7 +15,7 @@ import structlog
 
 from kakera.base import clock, errors, faults, limits
 from kakera.base.ids import segment_id
-from kakera.index.interface import Index, Mark
+from kakera.index.interface import Index, Mark, TransactionFailed, Unusable
 from kakera.index.tables import BULK, Location
 from kakera.journal import codec, commands, recovery, strands
 from kakera.journal.apply import Fact, apply, execute, prune, reply_of
@@ -25,7 +25,7 @@ from kakera.journal.decide import Proposal, decide, refusal, segments_named
 from kakera.journal.lanes import Lanes
 from kakera.journal.members import Members, reason_of
 from kakera.journal.once import Applied
-from kakera.journal.reading import survey
+from kakera.journal.reading import Survey, survey
 from kakera.journal.strands import Placed, SegmentWriter
 from kakera.segments.drive import JOURNAL
 from kakera.segments.meta import StrandMeta
@@ -61,6 +61,7 @@ class _Batch:
         self.proposals: list[Proposal] = []
         self.facts: list[Fact] = []
         self.ids: dict[bytes, Reply] = {}
+        self.dropped: set[int] = set()
 
 
 class Committer:
@@ -78,6 +79,7 @@ class Committer:
         self._sequence = 0
         self._applied = Applied(settings.resend_limit_s)
         self._probed_at_s = 0.0
+        self._retry_at_s, self._retry_after_s = 0.0, limits.DRIVE_PROBE_S
         self._wanted: set[str] = set()
         # Bulk segments whose drop was granted. A command that names one was sent by a worker that died, and its pin
         # with it; the set may die with this process because the queue of such commands does too (R7).
@@ -117,17 +119,20 @@ class Committer:
         log.info("journal.recovered", mode=self.mode, reason=self.reason, sequence=self._sequence, epoch=self._epoch)
 
     def _recover(self) -> None:
+        self._writer = None
+        self._broken = False
         self._epoch = self.drives.raise_epoch(self._settings.k + 1)
         self._number = 0
         views = survey(self.drives.present.values(), self.drives.ids())
         plan = recovery.plan(views, self.index.mark(), absent=len(self.drives.absent), k=self._settings.k)
         if plan is None:
-            self._first_segment()
+            self._first_segment(views)
             return
         if not plan.index_valid:
             self.index.wipe()
         # What is proven is replayed before anything is written: a gap stops here, and not after one more segment.
         recovery.replay(plan.chain, plan.proven, self.index)
+        self._index_takes_commits()
         last = plan.chain[-1]
         self._sequence = plan.last
         self.chain = []
@@ -141,18 +146,28 @@ class Committer:
         self._open(
             previous=self.chain[-1], floor=last.meta.floor, opening=opening, floor_sequence=last.meta.floor_sequence
         )
-        self._finish_start({view.segment for view in plan.chain})
+        self._finish_start()
 
-    def _first_segment(self) -> None:
-        if self.index.mark() != recovery.EMPTY:
-            self.index.wipe()
+    def _index_takes_commits(self) -> None:
+        """Before a segment is opened: a state folder that is full must not cost a segment a try."""
+        self.index.begin()
+        self.index.commit(self.index.mark())
+
+    def _first_segment(self, views: Survey) -> None:
+        """The first start of a new cluster, and of nothing else: any sign of an earlier life stops it."""
+        if views.blind or views.headless or self.index.mark() != recovery.EMPTY or self.drives.hold_bulk():
+            raise errors.NotReady(
+                "no journal can be read on the present drives, yet this is no new cluster: return its drives"
+            )
+        self._index_takes_commits()
         self._sequence = 0
         self.chain = []
         self._open(previous=None, floor=0, opening=[], floor_sequence=0)
-        self._finish_start(set())
+        self._finish_start()
 
-    def _finish_start(self, chain: set[int]) -> None:
-        """Replay, then what the journal says is what the index shows; whatever lies outside the chain goes."""
+    def _finish_start(self) -> None:
+        """Replay, then what the journal says is what the index shows. What lies outside the chain is never read; it stays
+        until the floor has passed it, because an hour of an operator's time is cheaper than a deletion too many."""
         assert self._writer is not None
         views = survey(self.drives.present.values(), self.drives.ids())
         ordered = [views[info.segment] for info in self.chain]
@@ -163,10 +178,7 @@ class Committer:
         self.index.commit(Mark(self._sequence, self._writer.segment, self._writer.offset))
         self._applied.load(self.index)
         self._broken = False
-        keep = {info.segment for info in self.chain}
-        for segment in views:
-            if segment not in keep:
-                self.drives.drop_journal(segment)
+        self._dropped.clear()
 
     # --- segments -----------------------------------------------------------------------------------------------------
 
@@ -211,6 +223,7 @@ class Committer:
     def roll(self, floor: int = 0, floor_sequence: int = 0) -> None:
         """Seal the open segment at what was acked and go on in a new one (R2); with `floor`, raised to it (R7)."""
         assert self._writer is not None
+        assert self.index.mark().sequence == self._sequence, "only a complete index may be marked further"
         meta = self._writer.meta
         self._open(
             previous=self.chain[-1], floor=floor or meta.floor, opening=[],
@@ -218,9 +231,15 @@ class Committer:
         )  # fmt: skip
         assert self._writer is not None
         self.index.begin()
-        if floor:
-            execute(prune(floor_sequence, self.index), self.index)
-        self.index.commit(Mark(self._sequence, self._writer.segment, self._writer.offset))
+        try:
+            if floor:
+                execute(prune(floor_sequence, self.index), self.index)
+            self.index.commit(Mark(self._sequence, self._writer.segment, self._writer.offset))
+        except errors.Unavailable:
+            self.index.rollback()
+            if floor:
+                raise
+            # The mark stays in the segment before, which proves as much: nothing was appended to this one yet.
 
     # --- one turn of the group commit ---------------------------------------------------------------------------------
 
@@ -252,7 +271,9 @@ class Committer:
             deliver([reply for reply in turn.replies if reply is not None])
 
     def _ready_to_append(self) -> None:
-        if self._writer is None or (not self._broken and strands.fits(self._writer, self._settings.segment_bytes)):
+        if self.mode != "ready" or self._writer is None:
+            return
+        if (not self._broken and strands.fits(self._writer, self._settings.segment_bytes)):
             return
         self.index.rollback()
         try:
@@ -264,6 +285,8 @@ class Committer:
         for number, command in enumerate(batch):
             try:
                 turn.replies[number] = self._decide_one(command, turn)
+            except (TransactionFailed, Unusable):
+                raise  # rows may be half put: the whole turn comes to nothing
             except errors.KakeraError as error:
                 turn.replies[number] = refusal(error)
 
@@ -281,7 +304,8 @@ class Committer:
             return self._clean(command, turn)
         if self._full and isinstance(command, _ADDS):
             raise errors.OutOfSpace("drives are full: only deletes are taken")
-        if self._dropped and any(segment in self._dropped for segment in segments_named(command)):
+        dropped = self._dropped | turn.dropped
+        if dropped and any(segment in dropped for segment in segments_named(command)):
             raise errors.Unavailable("the bulk segment of this body was dropped")
         decision = decide(command, self.index, self._sequence + len(turn.proposals) + 1)
         fact = None
@@ -297,13 +321,17 @@ class Committer:
         if command.what == "drop_bulk":
             if self.index.get(BULK, (command.segment,)) is not None:
                 raise errors.OperationAborted("the segment is referred to")
-            self._dropped.add(command.segment)
+            turn.dropped.add(command.segment)
             return Ok(value=1)
         if command.what in ("roll", "finish"):
             self._wanted.add(command.what)
             return Ok()
-        for proposal in self._cleaner.step(command, self.index):
-            self._take(proposal, turn)
+        try:
+            for proposal in self._cleaner.step(command, self.index):
+                self._take(proposal, turn)
+        except BaseException:
+            self._cleaner.reset()  # its cursor has passed what this step did not move
+            raise
         return Ok(value=self._cleaner.left)
 
     def _take(self, proposal: Proposal, turn: _Batch) -> Fact:
@@ -352,6 +380,7 @@ class Committer:
             self._take(proposal, turn)
 
     def _commit(self, turn: _Batch) -> None:
+        self._dropped |= turn.dropped
         if not turn.facts:
             self.index.rollback()
             self._cleaner.settled()
@@ -402,10 +431,10 @@ class Committer:
         self._do_wanted()
         self._probed_at_s = clock.monotonic_s()
         self._applied.forget()
-        if self.mode != "ready":
-            self.start()
-            return
         changed = self.drives.refresh()
+        if self.mode != "ready":
+            self._start_again(came_or_went=changed)
+            return
         s = self._settings
         self._full = self.drives.roomy(s.reserve_bytes) < s.k + 1
         if changed:
@@ -418,6 +447,17 @@ class Committer:
                 self.roll()
             except errors.Unavailable as error:
                 self._broken, self.reason = True, error.message
+
+    def _start_again(self, *, came_or_went: bool) -> None:
+        """At once when a drive came or went, else less and less often: a try may write a segment."""
+        now_s = clock.monotonic_s()
+        if came_or_went:
+            self._retry_after_s = limits.DRIVE_PROBE_S
+        elif now_s < self._retry_at_s:
+            return
+        self.start()
+        self._retry_at_s = clock.monotonic_s() + self._retry_after_s
+        self._retry_after_s = min(2 * self._retry_after_s, limits.START_RETRY_MAX_S)
 
     def _do_wanted(self) -> None:
         wanted, self._wanted = self._wanted, set()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from kakera.base import clock, errors, limits
-from kakera.segments.drive import JOURNAL, Drive, Strand
+from kakera.segments.drive import BULK, JOURNAL, Drive, Strand
 from kakera.segments.placement import place
 
 if TYPE_CHECKING:
@@ -88,8 +88,11 @@ class Members:
     def choose(self, k: int, m: int) -> dict[int, Drive]:
         """strand index -> drive for a new segment: as many of the k+m as there are drives to take them."""
         now_s = clock.monotonic_s()
+        named = self.ids()  # a drive that does not say who it is takes no strand: its header could not name it (R15)
         usable = {
-            s: d for s, d in self.present.items() if s not in self._excluded or self._excluded[s].until_s <= now_s
+            slot: drive
+            for slot, drive in self.present.items()
+            if slot in named and (slot not in self._excluded or self._excluded[slot].until_s <= now_s)
         }
         return {index: drive for index, drive in enumerate(place(usable, k, m)) if drive is not None}
 
@@ -101,6 +104,8 @@ class Members:
     def exclude(self, slot: int, error: BaseException, segment: int) -> None:
         """The drive failed: not used for a while, doubling; its strand of `segment` is not trusted any more (R2)."""
         before = self._excluded.get(slot)
+        if before is not None and clock.monotonic_s() > before.until_s + limits.DRIVE_REJOIN_MAX_S:
+            before = None  # it was good for long: not the same trouble
         backoff_s = min(before.backoff_s * 2, limits.DRIVE_REJOIN_MAX_S) if before else limits.DRIVE_REJOIN_S
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         self._excluded[slot] = _Exclusion(reason_of(error), clock.monotonic_s() + backoff_s, backoff_s, full)
@@ -132,7 +137,8 @@ class Members:
 
     def why_not(self, need: int) -> errors.Unavailable:
         """The error for a segment that could not be opened."""
-        if self._excluded and any(exclusion.full for exclusion in self._excluded.values()):
+        now_s = clock.monotonic_s()
+        if any(exclusion.full and exclusion.until_s > now_s for exclusion in self._excluded.values()):
             return errors.OutOfSpace(self.shortage(need))
         return errors.ReadOnly(self.shortage(need))
 
@@ -147,6 +153,16 @@ class Members:
             if e.until_s > now_s and s in self.present
         }
         return out
+
+    def hold_bulk(self) -> bool:
+        """True when a present drive has a bulk strand, or cannot say."""
+        for drive in self.present.values():
+            try:
+                if any(True for _ in drive.strands(BULK)):
+                    return True
+            except OSError:
+                return True
+        return False
 
     def drop_journal(self, segment: int) -> None:
         """Remove a journal segment from every present drive."""

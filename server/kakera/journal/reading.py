@@ -32,18 +32,33 @@ class Copy:
         self.header_bytes = header_bytes
         self._window = b""
         self._at = 0
+        self._failed = False
         self.window_bytes = _HEADER_WINDOW_BYTES
 
     def read(self, offset: int, length: int) -> memoryview:
         """`length` bytes at `offset`; fewer when the file ends or the drive fails."""
         if offset < self._at or offset + length > self._at + len(self._window):
-            try:
-                self._window = self.drive.read(self.strand, offset, max(length, self.window_bytes))
-            except OSError:
-                self._window = b""
-            self._at = offset
+            self._fill(offset, length)
         start = offset - self._at
         return memoryview(self._window)[start : start + length]
+
+    def _fill(self, offset: int, length: int) -> None:
+        """Read ahead; when that fails, what is asked for alone: a bad sector further on is not this record's."""
+        self._at, self._window, self._failed = offset, b"", False
+        for wanted in (max(length, self.window_bytes), length):
+            try:
+                self._window = self.drive.read(self.strand, offset, wanted)
+            except FileNotFoundError:
+                return
+            except OSError:
+                continue
+            return
+        self._failed = True
+
+    @property
+    def failed(self) -> bool:
+        """The last read did not come back: what stands there is not known."""
+        return self._failed
 
     def forget(self) -> None:
         self._window = b""
@@ -128,6 +143,11 @@ class View:
         )
 
     @property
+    def first(self) -> int:
+        """The sequence of its first record."""
+        return self.meta.previous_end + 1
+
+    @property
     def need(self) -> int:
         """k+1: how many strands an acked record was durable on."""
         return self.meta.k + 1
@@ -145,8 +165,13 @@ class View:
         head, meta, _ = whole[0]
         bodies = {index: record[2] for index, record in found.items() if record is not None}
         damaged = [copy for copy in self.copies if found[copy.index] is None]
-        doubtful = sum(1 for copy in damaged if _looks_damaged(copy.read(offset, head.length), head.length))
+        doubtful = sum(_looks_damaged(copy, offset, head.length) for copy in damaged)
         return Union(head, meta, bodies, doubtful)
+
+    def may_hold(self, offset: int) -> bool:
+        """True when, although no strand has a whole record there, one may have been acked there: damaged strands and those
+        that cannot be read are together k+1 or more (R15)."""
+        return self.accepted(0, sum(_damaged_at(copy, offset) for copy in self.copies))
 
     def fact(self, offset: int, sequence: int) -> Fact | None:
         """The record at `offset` from the first strand that has it whole (replay needs no body)."""
@@ -169,17 +194,41 @@ class View:
             offset, sequence = offset + fact.location.length, sequence + 1
 
 
-def _looks_damaged(view: memoryview, length: int) -> bool:
+def _damaged_at(copy: Copy, offset: int) -> bool:
+    """True when what stands at `offset` on this strand is no whole record, and not what a torn write leaves either."""
+    view = copy.read(offset, HEADER_BYTES)
+    if copy.failed:
+        return True
+    head = parse_header(view)
+    if head is None:
+        return any(view)
+    return _looks_damaged(copy, offset, head.length)
+
+
+def _looks_damaged(copy: Copy, offset: int, length: int) -> bool:
     """True when these bytes cannot be what a torn or missing write leaves. New strand space reads as zeros or not at
     all, in whole 512-byte sectors: a record with no empty sector in it was written whole, and something changed it
     since."""
-    if len(view) < length:
+    data = bytes(copy.read(offset, length))
+    if copy.failed:
+        return True  # nobody knows: it may have been acked (R15)
+    if len(data) < length:
         return False
-    data = bytes(view)
     return all(any(data[at : at + 512]) for at in range(0, length, 512))
 
 
-def survey(drives: Iterable[Drive], identities: dict[int, str], *, only: int = 0) -> dict[int, View]:
+class Survey(dict[int, View]):
+    """Segments by id. headless: segments of which no present strand has a whole header, and how many strands of it hold
+    something all the same that a torn creation does not leave: perhaps a segment that was acked in (R15). blind: present
+    drives that could not be listed: as good as away."""
+
+    def __init__(self, views: dict[int, View], headless: dict[int, int], blind: int) -> None:
+        super().__init__(views)
+        self.headless = headless
+        self.blind = blind
+
+
+def survey(drives: Iterable[Drive], identities: dict[int, str], *, only: int = 0) -> Survey:
     """Every journal segment of which at least one present drive holds a whole header (with its opening).
 
     Args:
@@ -211,7 +260,13 @@ def survey(drives: Iterable[Drive], identities: dict[int, str], *, only: int = 0
         views[segment] = View(
             segment, _one_each(copies), here, frozenset(present[d.slot] for d in damaged if d.slot in present)
         )
-    return views
+    lost = {
+        segment: sum(_damaged_at(_raw(drive, segment), 0) for drive in holders)
+        for segment, holders in headless.items()
+        if segment not in found
+    }
+    blind = len(identities) - len(present)
+    return Survey(views, {segment: count for segment, count in lost.items() if count}, blind)
 
 
 def _opening_bytes(copy: Copy) -> int:
@@ -227,16 +282,19 @@ def _opening_bytes(copy: Copy) -> int:
 def _was_opened(drive: Drive, segment: int, opening_bytes: int) -> bool:
     """True when a strand without a whole header is not what a torn creation leaves: it cannot be read, something
     changed it since, or there is something behind its opening (R15: it may have held what was acked)."""
-    try:
-        view = memoryview(drive.read(Strand(JOURNAL, segment), 0, opening_bytes + HEADER_BYTES))
-    except OSError:
-        return True
-    return any(view[opening_bytes:]) or _looks_damaged(view[:opening_bytes], opening_bytes)
+    copy = _raw(drive, segment)
+    behind = any(copy.read(opening_bytes, HEADER_BYTES))
+    return behind or copy.failed or _looks_damaged(copy, 0, opening_bytes)
+
+
+def _raw(drive: Drive, segment: int) -> Copy:
+    """A strand about which nothing is known yet."""
+    return Copy(drive, segment, 0, StrandMeta("", "", 0, 0, [], 0), 0)
 
 
 def _open_copy(drive: Drive, segment: int) -> Copy | None:
     """The strand with its header parsed, None when header or opening are not whole."""
-    probe = Copy(drive, segment, 0, StrandMeta("", "", 0, 0, [], 0), 0)
+    probe = _raw(drive, segment)
     head = parse_header(probe.read(0, HEADER_BYTES))
     if head is None or head.type != Type.HEADER or head.segment != segment:
         return None

@@ -75,7 +75,7 @@ class PartMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):
     placement: int
     checksum: Checksum | None = None
     chunks: list[ChunkRef] = []
-    start: int = -1
+    chosen: bool = False
 
 
 class UploadMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -12,7 +12,7 @@ from kakera.base import errors, limits
 from kakera.index.interface import Index, Mark
 from kakera.journal import codec
 from kakera.journal.apply import Fact, apply, execute, prune
-from kakera.journal.reading import Union, View
+from kakera.journal.reading import Survey, Union, View
 from kakera.segments.record import Type
 
 EMPTY = Mark(0, 0, 0)
@@ -42,15 +42,29 @@ def may_start(present: int, absent: int, k: int) -> str:
     return "full" if present >= k + 1 else "read-only"
 
 
-def newest(views: dict[int, View]) -> View | None:
-    """The newest segment whose header cannot be shown to be unacked."""
+def newest(views: Survey, absent: int, k: int) -> View | None:
+    """The newest segment whose header cannot be shown to be unacked.
+
+    Raises NotReady when a newer one may have been acked in, and no whole header of it is left on the present drives; or
+    when drives that are present cannot even be listed and too few are left."""
+    absent += views.blind
+    if absent > k:
+        raise errors.NotReady(f"{absent} drives are away or cannot be listed: the newest segment may be among them")
+    last = _newest_whole(views)
+    for segment, damaged in views.headless.items():
+        if damaged + absent >= k + 1 and (last is None or segment > last.segment):
+            raise errors.NotReady(f"journal segment {segment:016x} is damaged on {damaged} present drives: none has its header")
+    return last
+
+
+def _newest_whole(views: Survey) -> View | None:
     for segment in sorted(views, reverse=True):
         if views[segment].accepted(len(views[segment].copies)):
             return views[segment]
     return None
 
 
-def chain_of(views: dict[int, View], last: View) -> list[View]:
+def chain_of(views: Survey, last: View) -> list[View]:
     """From the floor to `last`. Raises NotReady when a link cannot be read."""
     chain = [last]
     while chain[-1].segment > last.meta.floor:
@@ -74,15 +88,21 @@ def _valid(chain: list[View], mark: Mark) -> bool:
     )
 
 
-def plan(views: dict[int, View], mark: Mark) -> Plan | None:
+def plan(views: Survey, mark: Mark, *, absent: int, k: int) -> Plan | None:
     """What a full recovery will do; None when there is no journal at all.
 
     Raises NotReady when a record of the tail can be neither cut nor decoded until a drive returns."""
-    last = newest(views)
+    last = newest(views, absent, k)
     if last is None:
         return None
     chain = chain_of(views, last)
     valid = _valid(chain, mark)
+    if not valid and mark.segment >= chain[0].segment:
+        # The index was moved there after the segment was durable: the journal was not always what is left of it now.
+        raise errors.NotReady(
+            f"the index knows journal segment {mark.segment:016x}, which the present drives do not have whole: return the drives,"
+            " or discard the index with `kakera repair rebuild-index`"
+        )
     proven, offset = last.meta.previous_end, last.start
     if valid and mark.segment == last.segment:
         proven, offset = mark.sequence, mark.end
@@ -99,15 +119,17 @@ def plan(views: dict[int, View], mark: Mark) -> Plan | None:
             )
         tail.append(record)
         sequence, at = sequence + 1, at + record.header.length
+    if record is None and last.may_hold(at):
+        raise errors.NotReady(f"journal record {sequence} is damaged on too many drives to tell whether it was acked")
     return Plan(chain, proven, offset, tail, valid)
 
 
-def undecided(views: dict[int, View], mark: Mark) -> list[tuple[int, bytes]]:
+def undecided(views: Survey, mark: Mark, *, absent: int, k: int) -> list[tuple[int, bytes]]:
     """Read-only recovery: nothing is replayed; these are the (bucket id, key) of every record behind the index's mark
     that any present strand holds. Bucket id 0: the buckets themselves; key empty: the whole bucket.
 
     Raises NotReady when the index cannot be trusted without replay, or there is too much behind it."""
-    last = newest(views)
+    last = newest(views, absent, k)
     if last is None or mark == EMPTY:
         raise errors.NotReady("the index is lost or empty: it can only be rebuilt with k+1 drives present")
     chain = chain_of(views, last)
@@ -119,11 +141,16 @@ def undecided(views: dict[int, View], mark: Mark) -> list[tuple[int, bytes]]:
     for number, view in enumerate(chain):
         if view.segment < mark.segment:
             continue
-        start = (mark.end, mark.sequence + 1) if view.segment == mark.segment else None
-        for fact in view.facts(end_of(chain, number, 1 << 62), start=start):
+        sealed = number + 1 < len(chain)
+        end = end_of(chain, number, 1 << 62)
+        at, sequence = (mark.end, mark.sequence + 1) if view.segment == mark.segment else (view.start, view.first)
+        for fact in view.facts(end, start=(at, sequence)):
             if fact is None:
+                if sealed or view.may_hold(at):  # not a proven end: something acked may stand there
+                    raise errors.NotReady(f"journal record {sequence} is on no present drive")
                 break
             keys.append(_key_of(fact))
+            at, sequence = at + fact.location.length, sequence + 1
             if len(keys) > limits.MAX_UNDECIDED_KEYS:
                 raise errors.NotReady("too many undecided records for read-only service: a drive must return")
     return keys

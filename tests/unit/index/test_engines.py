@@ -61,7 +61,7 @@ def version(bucket_id: int, key: bytes, order: int) -> VersionRow:
 
 
 def part(upload_id: bytes, number: int) -> PartRow:
-    return PartRow(upload_id, number, b"p" * 16, 5, "e", 1000, -1, "", 1, 2, 3)
+    return PartRow(upload_id, number, b"p" * 16, 5, "e", 1000, False, "", 1, 2, 3)
 
 
 def fill(index: Index, *rows: tuple[Table[Row], Row], mark: Mark = FIRST) -> None:
