@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kakera.index.interface import Rows
     from kakera.index.sqlite import SqliteIndex
     from kakera.journal.client import JournalClient
+    from kakera.journal.commands import StatusReply
     from kakera.journal.committer import Committer
     from kakera.segments.bulk import BulkWriter
     from kakera.segments.identity import Drives
@@ -178,6 +179,7 @@ class HttpServices:
         self.readiness = Readiness(self._ask_status)
         self._index = IndexView(self._paths.database)
         self._watcher: asyncio.Task[None] | None = None
+        self._settled = False
         self.store: Store = make_store(config, self.journal, _NoIndexYet())
 
     async def open(self) -> None:
@@ -197,10 +199,29 @@ class HttpServices:
         self.ledger.close()
 
     async def handle(self, request: Request) -> Response:
+        if not self._settled:
+            # This worker has just begun: its first requests wait for the committer's first word rather than be refused.
+            await self._settle()
         return await self._dispatch(request, self)
 
-    async def _ask_status(self) -> Any:
-        return await ask_status(self.journal)
+    async def _ask_status(self) -> StatusReply:
+        status: StatusReply = await ask_status(self.journal)
+        self.journal.state.heard(status)  # who is told "ready" here must not be refused here
+        return status
+
+    async def _settle(self) -> None:
+        """Wait, within a bound, until the committer was heard and, if it is past its recovery, the index is open. Then
+        never again."""
+        state = self.journal.state
+        began_s = clock.monotonic_s()
+        while clock.monotonic_s() - began_s < limits.READY_WAIT_S:
+            self._use_fresh_index()
+            if state.status is not None and state.mode == "starting":
+                return  # it said why: 503 at once
+            if state.status is not None and not isinstance(self.store.index, _NoIndexYet):
+                self._settled = True
+                return
+            await asyncio.sleep(limits.RECONNECT_S)
 
     async def metrics_text(self) -> bytes:
         from kakera.edge.health import gauges
@@ -216,6 +237,9 @@ class HttpServices:
         while True:
             await asyncio.sleep(limits.INDEX_WATCH_S)
             self._use_fresh_index()
+            if self.journal.state.mode == "starting":
+                # the end of a recovery is noticed at once, and not at the next routine question
+                await self.readiness.ask()
             bulk = self.store.bulk
             if bulk.accepted_bytes != accepted:
                 accepted, since_s = bulk.accepted_bytes, clock.monotonic_s()
