@@ -62,6 +62,7 @@ class _Batch:
         self.facts: list[Fact] = []
         self.ids: dict[bytes, Reply] = {}
         self.dropped: set[int] = set()
+        self.taking = False  # between the first row of a record and its last
 
 
 class Committer:
@@ -285,9 +286,9 @@ class Committer:
         for number, command in enumerate(batch):
             try:
                 turn.replies[number] = self._decide_one(command, turn)
-            except (TransactionFailed, Unusable):
-                raise  # rows may be half put: the whole turn comes to nothing
             except errors.KakeraError as error:
+                if turn.taking or isinstance(error, TransactionFailed | Unusable):
+                    raise  # rows may be half put: the whole turn comes to nothing
                 turn.replies[number] = refusal(error)
 
     def _decide_one(self, command: commands.Command, turn: _Batch) -> Reply:
@@ -345,7 +346,9 @@ class Committer:
         location = Location(self._writer.segment, offset, length)
         sequence = self._sequence + len(turn.facts) + 1
         fact = Fact(proposal.type, proposal.flags, sequence, proposal.command_id, proposal.meta, location)
+        turn.taking = True
         execute(apply(fact, self.index), self.index)
+        turn.taking = False
         turn.proposals.append(proposal)
         turn.facts.append(fact)
         return fact
