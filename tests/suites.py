@@ -43,7 +43,7 @@ CHECK = (
     Step("ruff", (str(BIN / "ruff"), "check", "--quiet", "."), limit_s=60),
     Step("mypy", (str(BIN / "mypy"),)),
     Step("layers", (str(BIN / "lint-imports"), "--no-cache"), limit_s=60),
-    Step("tidy", SLICE, ("tidy",), limit_s=60),
+    Step("tidy", SLICE, ("tidy",), limit_s=180),
 )
 TEST = (
     *CHECK,

@@ -90,8 +90,8 @@ async def put_placed(
 
 
 async def copy(
-    store: Store, source: Source, bucket: BucketInfo, owner: Account, new: NewObject, *, keep_metadata: bool, keep_tags:
-    bool, condition: Condition | None = None, checksum_algorithm: str = "",
+    store: Store, source: Source, bucket: BucketInfo, owner: Account, new: NewObject, *, keep_metadata: bool,
+    keep_tags: bool, condition: Condition | None = None, checksum_algorithm: str = "",
 ) -> Stored:  # fmt: skip
     """A new version from a stored one; what is kept comes from the source, the rest from `new`. Raises as `open_read`
     and `put`.
