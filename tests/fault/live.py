@@ -28,6 +28,7 @@ FULL = bool(os.environ.get("KAKERA_FULL"))
 BUCKET = "faults"
 SIZES = (0, 100, 4096, 60_000, 300_000, 2_500_000)  # replicated; coded in the record; a chunk of one and of more blocks
 CLIENT_TIMEOUT_S = 45.0
+UNKNOWN: dict[str, Any] = {"t1": None, "ok": None}  # of an operation until its answer is heard
 SETTLE_S = 20.0  # a worker that has just started answers 503 until it has heard from the committer
 
 
@@ -222,7 +223,7 @@ class Writers:
             size = chance.choices(SIZES, (1, 4, 8, 4, 2, 1))[0]
             body = b"" if gone else chance.randbytes(size)
             value = None if gone else digest(body)
-            line: dict[str, Any] = {"key": key, "f": "write", "v": value, "t0": time.monotonic(), "t1": None, "ok": None}
+            line: dict[str, Any] = {"key": key, "f": "write", "v": value, "t0": time.monotonic()} | UNKNOWN
             with self._lock:
                 self.history.append(line)
             try:
