@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def refusal(call: Any, **options: Any) -> tuple[int, str]:
     return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
 
 
-def keys(pages: Iterator[dict[str, Any]]) -> list[str]:
+def keys(pages: Iterable[dict[str, Any]]) -> list[str]:
     return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
 
@@ -144,7 +144,7 @@ def test_list_from_the_middle(s3: Any, many: Many) -> None:
     found = s3.get_paginator("list_objects_v2").paginate(Bucket=many.bucket, StartAfter=middle)
     assert keys(found) == many.keys[2501:]
     page = s3.list_objects(Bucket=many.bucket, Marker=middle, MaxKeys=3)
-    assert keys(iter([page])) == many.keys[2501:2504]
+    assert keys([page]) == many.keys[2501:2504]
     assert page["IsTruncated"]
 
 
@@ -278,7 +278,7 @@ def test_odd_keys_live_side_by_side(s3: Any, bucket: str) -> None:
         assert keys(pager.paginate(Bucket=bucket, Prefix="a/")) == [key for key in ordered if key.startswith("a/")]
     level = s3.list_objects_v2(Bucket=bucket, Prefix="a/", Delimiter="/")
     assert [entry["Prefix"] for entry in level["CommonPrefixes"]] == ["a/../", "a//"]
-    assert keys(iter([level])) == ["a/", "a/b"]
+    assert keys([level]) == ["a/", "a/b"]
     for key in ODD_KEYS:
         s3.copy_object(Bucket=bucket, Key=f"copy/{key}", CopySource={"Bucket": bucket, "Key": key})
         s3.delete_object(Bucket=bucket, Key=key)
@@ -293,7 +293,7 @@ def test_many_are_deleted_at_once(s3: Any, bucket: str) -> None:
     done = s3.delete_objects(Bucket=bucket, Delete={"Objects": wanted})
     assert "Errors" not in done
     assert sorted(entry["Key"] for entry in done["Deleted"]) == sorted(entry["Key"] for entry in wanted)
-    assert keys(iter([s3.list_objects_v2(Bucket=bucket)])) == ["stays"]
+    assert keys([s3.list_objects_v2(Bucket=bucket)]) == ["stays"]
 
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
