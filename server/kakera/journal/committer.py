@@ -167,8 +167,9 @@ class Committer:
         self._finish_start()
 
     def _finish_start(self) -> None:
-        """Replay, then what the journal says is what the index shows. What lies outside the chain is never read; it stays
-        until the floor has passed it, because an hour of an operator's time is cheaper than a deletion too many."""
+        """Replay, then what the journal says is what the index shows. What lies outside the chain is never read; it
+        stays until the floor has passed it, because an hour of an operator's time is cheaper than a deletion too
+        many."""
         assert self._writer is not None
         views = survey(self.drives.present.values(), self.drives.ids())
         ordered = [views[info.segment] for info in self.chain]
@@ -274,7 +275,7 @@ class Committer:
     def _ready_to_append(self) -> None:
         if self.mode != "ready" or self._writer is None:
             return
-        if (not self._broken and strands.fits(self._writer, self._settings.segment_bytes)):
+        if not self._broken and strands.fits(self._writer, self._settings.segment_bytes):
             return
         self.index.rollback()
         try:

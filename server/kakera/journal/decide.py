@@ -184,7 +184,8 @@ def _rewrite(command: commands.Rewrite, rows: Rows, _next: int) -> Decision:
         row = find_version(rows, rows.get(ENTRIES, (meta.bucket_id, meta.key)), meta.bucket_id, meta.key, meta.version)
     if row is None or Location(row.segment, row.offset, row.length) != Location(*command.expected):
         raise errors.OperationAborted("the version has changed or moved")
-    # Order and choice are the row's own: what the worker read may be older than the Complete that gave a part its place.
+    # Order and choice are the row's own: what the worker read may be older than the Complete that gave a part its
+    # place.
     if isinstance(row, PartRow):
         meta = msgspec.structs.replace(meta, chosen=row.chosen)
     else:

@@ -169,8 +169,8 @@ class View:
         return Union(head, meta, bodies, doubtful)
 
     def may_hold(self, offset: int) -> bool:
-        """True when, although no strand has a whole record there, one may have been acked there: damaged strands and those
-        that cannot be read are together k+1 or more (R15)."""
+        """True when, although no strand has a whole record there, one may have been acked there: damaged strands and
+        those that cannot be read are together k+1 or more (R15)."""
         return self.accepted(0, sum(_damaged_at(copy, offset) for copy in self.copies))
 
     def fact(self, offset: int, sequence: int) -> Fact | None:
@@ -219,8 +219,8 @@ def _looks_damaged(copy: Copy, offset: int, length: int) -> bool:
 
 class Survey(dict[int, View]):
     """Segments by id. headless: segments of which no present strand has a whole header, and how many strands of it hold
-    something all the same that a torn creation does not leave: perhaps a segment that was acked in (R15). blind: present
-    drives that could not be listed: as good as away."""
+    something all the same that a torn creation does not leave: perhaps a segment that was acked in (R15). blind:
+    present drives that could not be listed: as good as away."""
 
     def __init__(self, views: dict[int, View], headless: dict[int, int], blind: int) -> None:
         super().__init__(views)

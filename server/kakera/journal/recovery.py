@@ -53,7 +53,9 @@ def newest(views: Survey, absent: int, k: int) -> View | None:
     last = _newest_whole(views)
     for segment, damaged in views.headless.items():
         if damaged + absent >= k + 1 and (last is None or segment > last.segment):
-            raise errors.NotReady(f"journal segment {segment:016x} is damaged on {damaged} present drives: none has its header")
+            raise errors.NotReady(
+                f"journal segment {segment:016x} is damaged on {damaged} present drives: none has its header"
+            )
     return last
 
 
@@ -100,8 +102,8 @@ def plan(views: Survey, mark: Mark, *, absent: int, k: int) -> Plan | None:
     if not valid and mark.segment >= chain[0].segment:
         # The index was moved there after the segment was durable: the journal was not always what is left of it now.
         raise errors.NotReady(
-            f"the index knows journal segment {mark.segment:016x}, which the present drives do not have whole: return the drives,"
-            " or discard the index with `kakera repair rebuild-index`"
+            f"the index knows journal segment {mark.segment:016x}, which the present drives do not have whole: "
+            "return the drives, or discard the index with `kakera repair rebuild-index`"
         )
     proven, offset = last.meta.previous_end, last.start
     if valid and mark.segment == last.segment:

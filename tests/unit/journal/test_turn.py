@@ -1,4 +1,6 @@
-"""What goes wrong inside a turn: a failing index comes to nothing or ends the process, never to half a record (R4, R6, R7)."""
+"""What goes wrong inside a turn: a failing index comes to nothing or ends the process, never to half a record (R4, R6,
+R7).
+"""
 
 from __future__ import annotations
 
@@ -120,7 +122,13 @@ def test_a_part_cleaned_before_its_complete_keeps_its_place_in_a_rebuild() -> No
     """R4: Complete in one segment, its first part MOVED behind it; the order is that of the part numbers."""
     world = World(k=2, m=1, segment_bytes=2500)
     upload = new_id()
-    ok(world.run(commands.CreateUpload(upload, "b", world.bucket_id, codec.encode(UploadMeta(world.bucket_id, b"k", upload, 1, "me")))))
+    ok(
+        world.run(
+            commands.CreateUpload(
+                upload, "b", world.bucket_id, codec.encode(UploadMeta(world.bucket_id, b"k", upload, 1, "me"))
+            )
+        )
+    )
     ids = []
     for number in (1, 2, 3):
         placement, body = world.body(BODY[: 500 + number])
@@ -131,7 +139,11 @@ def test_a_part_cleaned_before_its_complete_keeps_its_place_in_a_rebuild() -> No
     done = ObjectMeta(
         world.bucket_id, b"k", b"", 0, 1, 1506, "e-3", "me", Placement.PARTS, body_id=upload, parts=[(1, 3)]
     )
-    ok(world.run(commands.Complete(complete_id(upload), "b", world.bucket_id, world.generation, codec.encode(done), ids)))
+    ok(
+        world.run(
+            commands.Complete(complete_id(upload), "b", world.bucket_id, world.generation, codec.encode(done), ids)
+        )
+    )
     world.committer.roll()
     world.clean_all()
     rebuilt = world.rebuilt()
