@@ -179,6 +179,7 @@ class Verdict(NamedTuple):
     lost: list[Any]
     wrong: list[str]
     unlisted: list[str]
+    final: dict[str, Any]  # what every key holds now: the next round begins with it
 
     @property
     def clean(self) -> bool:
@@ -189,11 +190,16 @@ class Writers:
     """Threads that put, overwrite and delete small and large objects until told to stop, and write down what they
     heard."""
 
-    def __init__(self, live: Live, *, threads: int = 16, seed: int = 0) -> None:
+    def __init__(self, live: Live, *, threads: int = 16, seed: int = 0, before: dict[str, Any] | None = None) -> None:
         self._live = live
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self.history: list[dict[str, Any]] = []
+        now = time.monotonic()
+        self.history: list[dict[str, Any]] = [
+            {"key": key, "f": "write", "v": value, "t0": now, "t1": now, "ok": True}
+            for key, value in (before or {}).items()
+        ]
+        self._before = len(self.history)
         self._names = iter(range(1 << 30))
         self._seed = seed
         self._threads = [threading.Thread(target=self._write, args=(n,), daemon=True) for n in range(threads)]
@@ -211,7 +217,7 @@ class Writers:
 
     @property
     def acked(self) -> int:
-        return sum(line["ok"] is True for line in self.history)
+        return sum(line["ok"] is True for line in self.history[self._before :])
 
     def _write(self, number: int) -> None:
         chance = random.Random(f"{self._seed}/{number}")
@@ -259,4 +265,4 @@ class Writers:
         listed = set(client.keys())
         there = {key for key, value in final.items() if value is not None}
         lost = durable([line for line in self.history if line["key"] in final], final)
-        return Verdict(self.acked, lost, wrong, sorted(listed ^ there))
+        return Verdict(self.acked, lost, wrong, sorted(listed ^ there), final)

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,10 +76,10 @@ def live(tmp_path: Path) -> Iterator[Live]:
         mains.remove()
 
 
-def one_round(live: Live, seed: int, load_s: float) -> Writers:
+def one_round(live: Live, seed: int, load_s: float, before: dict[str, Any] | None = None) -> Writers:
     """Load, cut, kill, restore."""
     mains: Mains = live.mains  # type: ignore[attr-defined]
-    writers = Writers(live, seed=seed)
+    writers = Writers(live, seed=seed, before=before)
     writers.begin()
     time.sleep(load_s)
     mains.cut()
@@ -101,8 +102,10 @@ def test_nothing_acknowledged_is_lost_when_the_power_goes(live: Live) -> None:
     live.start()
     live.make_bucket()
     acked, bad = 0, []
+    before: dict[str, Any] = {}
     for number in range(ROUNDS):
-        verdict = look(live, one_round(live, seed + number, chance.uniform(1.0, 4.0)))
+        verdict = look(live, one_round(live, seed + number, chance.uniform(1.0, 4.0), before))
+        before = verdict.final
         acked += verdict.acked
         if not verdict.clean:
             bad.append((number, verdict))
