@@ -48,7 +48,7 @@ def run_loops(config: Config, names: Sequence[str]) -> None:
 
 async def _exhaust(loop: Loop, config: Config) -> str:
     """Steps until nothing is left, or nothing changes any more. Returns what is left, "" = nothing."""
-    patience_s = 2.0 * config.journal.resend_limit_s + limits.HEAL_RETRY_S
+    patience_s = limits.BULK_IDLE_S + 2.0 * config.journal.resend_limit_s + limits.HEAL_RETRY_S
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
