@@ -17,7 +17,7 @@ class Program:
 
     command: tuple[str, ...]
     home: Path
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict, repr=False)  # it holds the secret
 
     def __call__(self, *words: str | Path, stdin: bytes | None = None) -> bytes:
         """Its standard output. Raises: AssertionError with all it said when it fails."""

@@ -43,18 +43,17 @@ def aws(server: Server, program: Callable[..., Program], tmp_path_factory: pytes
     )
 
 
-def test_a_bucket_a_file_and_a_range(aws: Program, tmp_path: Path) -> None:
+def test_a_bucket_a_file_and_a_range(aws: Program, s3: Any, tmp_path: Path) -> None:
     data = body(300_000)
     (tmp_path / "up").write_bytes(data)
     aws("s3", "mb", "s3://awscli-own")
     aws("s3", "cp", tmp_path / "up", "s3://awscli-own/ü +/x", "--content-type", "x/y", "--metadata", "who=me")
-    head = json.loads(aws("s3api", "head-object", "--bucket", "awscli-own", "--key", "ü +/x"))
+    head = s3.head_object(Bucket="awscli-own", Key="ü +/x")
     assert (head["ContentLength"], head["ContentType"], head["Metadata"]) == (len(data), "x/y", {"who": "me"})
     assert aws("s3", "cp", "s3://awscli-own/ü +/x", "-") == data
     where = ("--bucket", "awscli-own", "--key", "ü +/x")
     aws("s3api", "get-object", *where, "--range", "bytes=99-200000", tmp_path / "part")
     assert (tmp_path / "part").read_bytes() == data[99:200_001]
-    assert "BucketNotEmpty" in said(aws.attempt("s3", "rb", "s3://awscli-own"))
     aws("s3", "rb", "--force", "s3://awscli-own")
     assert "NoSuchBucket" in said(aws.attempt("s3", "ls", "s3://awscli-own"))
 
@@ -99,19 +98,17 @@ def test_multipart_and_copy(
     assert content.file_digest(tmp_path / "down") == digest
 
 
-def test_versions(aws: Program, bucket: str, tmp_path: Path) -> None:
+def test_versions(aws: Program, s3: Any, bucket: str, tmp_path: Path) -> None:
     aws("s3api", "put-bucket-versioning", "--bucket", bucket, "--versioning-configuration", "Status=Enabled")
-    for text in ("first", "second"):
-        aws("s3", "cp", "-", f"s3://{bucket}/k", stdin=text.encode())
+    aws("s3", "cp", "-", f"s3://{bucket}/k", stdin=b"first")
+    second = s3.put_object(Bucket=bucket, Key="k", Body=b"second")["VersionId"]
     aws("s3", "rm", f"s3://{bucket}/k")
     listed = json.loads(aws("s3api", "list-object-versions", "--bucket", bucket))
     assert [entry["IsLatest"] for entry in listed["DeleteMarkers"]] == [True]
-    bodies = []
-    for entry in listed["Versions"]:
-        where = ("--bucket", bucket, "--key", "k", "--version-id", entry["VersionId"])
-        aws("s3api", "get-object", *where, tmp_path / "down")
-        bodies.append((tmp_path / "down").read_bytes())
-    assert bodies == [b"second", b"first"]
+    latest, first = (entry["VersionId"] for entry in listed["Versions"])
+    assert latest == second
+    aws("s3api", "get-object", "--bucket", bucket, "--key", "k", "--version-id", first, tmp_path / "down")
+    assert (tmp_path / "down").read_bytes() == b"first"
 
 
 def test_presigned(aws: Program, s3: Any, bucket: str) -> None:
@@ -123,7 +120,7 @@ def test_presigned(aws: Program, s3: Any, bucket: str) -> None:
     assert wire.ask("GET", url.replace("Expires=60", "Expires=61")).status == 403
 
 
-@pytest.mark.parametrize("key", ["../x", "a//b", "käse/日本語 +/"])
+@pytest.mark.parametrize("key", ["../x", "käse//日本語 +/"])
 def test_odd_keys_word_by_word(aws: Program, s3: Any, bucket: str, key: str, tmp_path: Path) -> None:
     (tmp_path / "up").write_bytes(body(5000))
     aws("s3api", "put-object", "--bucket", bucket, "--key", key, "--body", tmp_path / "up")
