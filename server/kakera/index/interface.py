@@ -9,7 +9,9 @@ its own.
 `sync`
    returns: after a power cut the engine may be back at any earlier committed state, never at a torn one.
 4. A scan costs what it returns, not what the table holds.
-5. Rows are replaced whole, so doing the same changes again is harmless. After a `commit` that raised, `mark()` says
+5. A change that raised spoils its transaction: what is asked of it from then on raises TransactionFailed until it is
+rolled back, and nothing of it becomes visible. `commit` raises then, too.
+6. Rows are replaced whole, so doing the same changes again is harmless. After a `commit` that raised, `mark()` says
 whether it happened.
 
 An index object belongs to one thread at a time, and never crosses a fork. Using it against its rules (a put outside a
@@ -84,6 +86,13 @@ def still(rows: Rows) -> AbstractContextManager[None]:
     return hold() if hold is not None else nullcontext()
 
 
+def distrusted(index: object) -> str:
+    """Why nothing the index says may be believed any more, or "". For whoever owns the process: it must end, and its
+    successor rebuilds (R4). Only an engine whose file can be damaged brings a `distrusted` of its own."""
+    ask = getattr(index, "distrusted", None)
+    return ask() if ask is not None else ""
+
+
 class Index(Rows, Protocol):
     """The whole: one writer, one transaction at a time."""
 
@@ -105,7 +114,7 @@ class Index(Rows, Protocol):
         ...
 
     def commit(self, mark: Mark) -> None:
-        """Rows and mark become visible together. Raises TransactionFailed: the transaction is over, see 5."""
+        """Rows and mark become visible together. Raises TransactionFailed: the transaction is over, see 6."""
         ...
 
     def rollback(self) -> None:

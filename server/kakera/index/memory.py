@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from kakera.base import faults
-from kakera.index.interface import Key, Mark, failing
+from kakera.index.interface import Key, Mark, TransactionFailed, failing
 from kakera.index.tables import TABLES, R, Row, Table
 
 EMPTY = Mark(0, 0, 0)
@@ -56,15 +56,18 @@ class MemoryIndex:
         self._tables = {table.name: _Sorted() for table in TABLES}
         self._mark = EMPTY
         self._undo: list[tuple[_Sorted, Key, Row | None]] | None = None  # None: no transaction is open
+        self._failed = ""  # why the open transaction can only be rolled back
 
     # --- reading
 
     def get(self, table: Table[R], key: Key) -> R | None:
         if len(key) != table.keys:
             raise ValueError(f"{table.name} has {table.keys} key columns")
+        self._sound()
         return self._tables[table.name].rows.get(key)  # type: ignore[return-value]
 
     def scan(self, table: Table[R], low: Key, high: Key | None, *, limit: int, reverse: bool = False) -> Sequence[R]:
+        self._sound()
         sorted_ = self._tables[table.name]
         span = sorted_.span(low, high)
         if reverse:
@@ -88,8 +91,12 @@ class MemoryIndex:
     def put(self, table: Table[R], row: R) -> None:
         sorted_ = self._tables[table.name]
         key = msgspec.structs.astuple(row)[: table.keys]
-        self._remember(sorted_, key)
-        sorted_.put(key, row)
+        try:
+            self._remember(sorted_, key)
+            sorted_.put(key, row)
+        except (TypeError, ValueError) as error:
+            self._failed = str(error)
+            raise
 
     def delete(self, table: Table[Row], key: Key) -> None:
         if len(key) != table.keys:
@@ -101,6 +108,7 @@ class MemoryIndex:
     def delete_range(self, table: Table[Row], low: Key, high: Key) -> None:
         if self._undo is None:
             raise RuntimeError("no transaction is open")
+        self._sound()
         sorted_ = self._tables[table.name]
         span = sorted_.span(low, high)
         for key in sorted_.keys[span]:
@@ -114,6 +122,7 @@ class MemoryIndex:
         try:
             with failing():
                 faults.hit("index.commit", "before")
+                self._sound()
                 self._mark = mark
                 self._undo = None
                 faults.hit("index.commit", "after")
@@ -121,6 +130,7 @@ class MemoryIndex:
             self.rollback()
 
     def rollback(self) -> None:
+        self._failed = ""
         for sorted_, key, row in reversed(self._undo or ()):
             if row is None:
                 sorted_.remove(key)
@@ -131,7 +141,12 @@ class MemoryIndex:
     def _remember(self, sorted_: _Sorted, key: Key) -> None:
         if self._undo is None:
             raise RuntimeError("no transaction is open")
+        self._sound()
         self._undo.append((sorted_, key, sorted_.rows.get(key)))
+
+    def _sound(self) -> None:
+        if self._failed:
+            raise TransactionFailed(self._failed)
 
     # --- life
 

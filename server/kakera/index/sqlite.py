@@ -34,7 +34,8 @@ _GET_MARK = "SELECT sequence, segment, end FROM mark"
 
 
 class SqliteIndex:
-    """`Index` in a file. Beyond the interface: `still`, `wal_bytes`, `checkpoint`, `replaced`, `check`.
+    """`Index` in a file. Beyond the interface: `still`, `distrusted`, `wal_bytes`, `checkpoint`, `replaced`,
+    `check`.
 
     Args:
         path: the file; `path`-wal and `path`-shm lie beside it. Local file systems only (WAL needs shared memory).
@@ -42,7 +43,9 @@ class SqliteIndex:
 
     Raises:
         Unusable: damaged, foreign or another format: `discard(path)` and open again.
-        NotReady: read_only, and the writer has not made the file yet.
+        NotReady: read_only, and the writer has not made the file yet; or it cannot be opened now (EIO, a full disk, no
+            descriptors): nothing is said against the file, try again.
+        Busy: locked by another.
     """
 
     def __init__(self, path: str, *, read_only: bool = False) -> None:
@@ -52,25 +55,30 @@ class SqliteIndex:
         self._ending = threading.Event()  # clear while the end of a checkpoint keeps the writer out
         self._ending.set()
         self._lost = ""  # why nothing here may be believed any more
+        # Why the open transaction can only be rolled back. On FULL, IOERR and NOMEM SQLite has already done so and is
+        # back in autocommit: whatever was written after it would be visible at once, without the rest.
+        self._failed = ""
         self._wal = -1
         self._checkpointing = threading.Lock()
         if os.path.exists(path + _SUSPECT):
-            raise Unusable(f"{path}: a sync of it failed before")
+            raise Unusable(f"{path}: it was found damaged, or a sync of it failed")
+        if not read_only:
+            _keep_private(path)
         self._connection = _open(path, "ro" if read_only else "rwc")
         try:
             if not read_only:
                 _create(self._connection, path)
             _verify(self._connection, path)
-        except (sqlite3.Error, errors.Unavailable) as error:
+            if not read_only:
+                self._wal = os.open(path + "-wal", os.O_RDWR)
+        except (sqlite3.Error, OSError, errors.Unavailable) as error:
             self._connection.close()
             if isinstance(error, errors.Unavailable):
                 raise
-            _unusable(error, path)
+            _cannot_open(error, path)
         self._cursor = self._connection.cursor()
         self._execute: Callable[..., sqlite3.Cursor] = self._cursor.execute
         self._inode = _inode(path)
-        if not read_only:
-            self._wal = os.open(path + "-wal", os.O_RDWR)
 
     # --- reading
 
@@ -79,6 +87,8 @@ class SqliteIndex:
         if len(key) != table.keys:
             raise ValueError(f"{table.name} has {table.keys} key columns")
         try:
+            if self._failed:
+                raise TransactionFailed(self._failed)
             found = self._execute(statements.get, key).fetchone()
             return statements.decode(found[0]) if found is not None else None
         except (sqlite3.Error, msgspec.DecodeError) as error:
@@ -88,6 +98,8 @@ class SqliteIndex:
         statements = _STATEMENTS[table.name]
         sql = statements.scan(len(low), -1 if high is None else len(high), reverse)
         try:
+            if self._failed:
+                raise TransactionFailed(self._failed)
             found = self._execute(sql, (*low, *(high or ()), limit)).fetchall()
             decode = statements.decode
             return [decode(row) for (row,) in found]
@@ -106,7 +118,7 @@ class SqliteIndex:
     def begin(self) -> None:
         if self._writing or self._wal < 0:
             raise RuntimeError("a transaction is open" if self._writing else "opened for reading, or closed")
-        if self._lost:
+        if self.distrusted():
             raise Unusable(self._lost)
         self._ending.wait(limits.INDEX_BUSY_S)
         with failing():
@@ -118,31 +130,36 @@ class SqliteIndex:
         self._writing = True
 
     def put(self, table: Table[R], row: R) -> None:
-        if not self._writing:
-            raise RuntimeError("no transaction is open")
         statements = _STATEMENTS[table.name]
         try:
-            self._execute(statements.put, (*statements.key_of(row), _encode(row)))
-        except sqlite3.Error as error:
-            self._writing_failed(error)
+            parameters = (*statements.key_of(row), _encode(row))
+        except Exception as error:
+            self._failed = f"{self._path}: {error}"
+            raise
+        self._write(statements.put, parameters)
 
     def delete(self, table: Table[Row], key: Key) -> None:
-        if not self._writing:
-            raise RuntimeError("no transaction is open")
         if len(key) != table.keys:
             raise ValueError(f"{table.name} has {table.keys} key columns")
-        try:
-            self._execute(_STATEMENTS[table.name].delete, key)
-        except sqlite3.Error as error:
-            self._writing_failed(error)
+        self._write(_STATEMENTS[table.name].delete, key)
 
     def delete_range(self, table: Table[Row], low: Key, high: Key) -> None:
+        self._write(_STATEMENTS[table.name].delete_range(len(low), len(high)), (*low, *high))
+
+    def _write(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """One change inside the transaction, never outside: the first that fails is the last that is tried."""
         if not self._writing:
             raise RuntimeError("no transaction is open")
+        if self._failed or not self._connection.in_transaction:
+            self._failed = self._failed or f"{self._path}: SQLite has rolled the transaction back"
+            raise TransactionFailed(self._failed)
         try:
-            self._execute(_STATEMENTS[table.name].delete_range(len(low), len(high)), (*low, *high))
-        except sqlite3.Error as error:
-            self._writing_failed(error)
+            self._execute(sql, parameters)
+        except Exception as error:
+            self._failed = f"{self._path}: {error}"
+            if isinstance(error, sqlite3.Error):
+                self._writing_failed(error)
+            raise
 
     def commit(self, mark: Mark) -> None:
         if not self._writing:
@@ -150,7 +167,7 @@ class SqliteIndex:
         try:
             with failing():
                 faults.hit("index.commit", f"before {self._path}")
-                self._execute(_PUT_MARK, mark)
+                self._write(_PUT_MARK, mark)
                 self._execute("COMMIT")
                 self._writing = False
                 self._commits += 1
@@ -164,6 +181,7 @@ class SqliteIndex:
 
     def rollback(self) -> None:
         self._writing = False
+        self._failed = ""
         if self._connection.in_transaction:
             try:
                 self._execute("ROLLBACK")
@@ -184,17 +202,17 @@ class SqliteIndex:
             faults.hit("index.sync", self._path)
             os.fdatasync(self._wal)
         except OSError as error:
-            self._distrust(f"a sync failed ({error})")
+            self._distrust(f"a sync failed ({error}): what it should have kept may be gone")
             raise Unusable(self._lost) from error
 
     def wipe(self) -> None:
         self.begin()
         try:
             for table in TABLES:
-                self._execute(_STATEMENTS[table.name].wipe)
-        except sqlite3.Error as error:
+                self._write(_STATEMENTS[table.name].wipe)
+        except BaseException:
             self.rollback()
-            self._writing_failed(error)
+            raise
         self.commit(Mark(0, 0, 0))
 
     def close(self) -> None:
@@ -236,10 +254,10 @@ class SqliteIndex:
             except sqlite3.OperationalError as error:
                 if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                     return False
-                self._distrust(f"a checkpoint failed ({error})")
+                self._distrust(f"a checkpoint failed ({error}): what it should have kept may be gone")
                 raise Unusable(self._lost) from error
             except OSError as error:
-                self._distrust(f"a checkpoint failed ({error})")
+                self._distrust(f"a checkpoint failed ({error}): what it should have kept may be gone")
                 raise Unusable(self._lost) from error
             finally:
                 self._ending.set()
@@ -254,9 +272,18 @@ class SqliteIndex:
         with contextlib.suppress(errors.Unavailable):  # kept in _lost, or to be tried again
             self.checkpoint()
 
+    def distrusted(self) -> str:
+        """Why nothing here may be believed any more, or "": found here, or by a reader that left the mark."""
+        if not self._lost and os.path.exists(self._path + _SUSPECT):
+            self._lost = f"{self._path}: another process found it damaged"
+        return self._lost
+
     def _distrust(self, reason: str) -> None:
-        """Nothing here may be believed any more, by this process or the next (R2): the mark beside the file says so."""
-        self._lost = f"{self._path}: {reason}: what it should have kept may be gone"
+        """Nothing here may be believed any more, by this process or the next (R2): the mark beside the file says so.
+        A file that has already been made anew is not marked for what its predecessor was."""
+        self._lost = f"{self._path}: {reason}"
+        if self.replaced():
+            return
         with contextlib.suppress(OSError):
             os.close(os.open(self._path + _SUSPECT, os.O_CREAT | os.O_WRONLY, 0o600))
 
@@ -275,15 +302,18 @@ class SqliteIndex:
 
     def _reading_failed(self, error: Exception) -> NoReturn:
         if isinstance(error, msgspec.DecodeError) or _code(error) in _BROKEN:
-            self._lost = f"{self._path}: {error}"
+            self._distrust(str(error))
             raise Unusable(self._lost) from error
+        if self._writing:  # what was written before may be rolled back: nothing is decided on what is left
+            self._failed = f"{self._path}: {error}"
+            raise TransactionFailed(self._failed) from error
         raise errors.Busy(f"{self._path}: {error}") from error
 
     def _writing_failed(self, error: sqlite3.Error) -> NoReturn:
         if isinstance(error, sqlite3.InterfaceError | sqlite3.ProgrammingError | sqlite3.IntegrityError):
             raise error  # a row of the wrong types: a defect
         if _code(error) in _BROKEN:
-            self._lost = f"{self._path}: {error}"
+            self._distrust(str(error))
             raise Unusable(self._lost) from error
         raise TransactionFailed(f"{self._path}: {error}") from error
 
@@ -328,6 +358,19 @@ def discard(path: str) -> None:
 # --- opening ----------------------------------------------------------------------------------------------------------
 
 
+def _keep_private(path: str) -> None:
+    """Names of keys are in the clear in it: for its owner alone. SQLite gives the WAL the mode of the database."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        # By name: to open and close the file here would drop the locks this process holds on it.
+        for name in (path, path + "-wal", path + "-shm"):
+            with contextlib.suppress(OSError):
+                os.chmod(name, 0o600)
+    except OSError as error:
+        _cannot_open(error, path)
+
+
 def _open(path: str, mode: str) -> sqlite3.Connection:
     if mode != "rwc" and not os.path.exists(path):
         raise errors.NotReady(f"{path}: the index is not there yet")
@@ -343,12 +386,12 @@ def _open(path: str, mode: str) -> sqlite3.Connection:
             cached_statements=limits.INDEX_STATEMENTS,
         )
     except sqlite3.Error as error:
-        _unusable(error, path)
+        _cannot_open(error, path)
     try:
         _settings(connection)
     except sqlite3.Error as error:
         connection.close()
-        _unusable(error, path)
+        _cannot_open(error, path)
     return connection
 
 
@@ -407,10 +450,14 @@ def _code(error: BaseException) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _unusable(error: sqlite3.Error, path: str) -> NoReturn:
-    if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+def _cannot_open(error: Exception, path: str) -> NoReturn:
+    """Only what speaks against the file's bytes costs it its life; what speaks against the moment does not."""
+    code = _code(error)
+    if code in _BROKEN or code == sqlite3.SQLITE_ERROR:
+        raise Unusable(f"{path}: {error}") from error
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         raise errors.Busy(f"{path}: {error}") from error
-    raise Unusable(f"{path}: {error}") from error
+    raise errors.NotReady(f"{path}: the index cannot be opened now: {error}") from error
 
 
 def _inode(path: str) -> tuple[int, int]:

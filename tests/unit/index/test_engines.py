@@ -79,11 +79,11 @@ def bulks(index: Index, low: int = 0, high: int | None = None) -> list[int]:
 
 
 def test_every_column_of_every_table_comes_back(index: Index) -> None:
-    values = {int: -(1 << 63), str: "näme\0 欠片", bytes: b"\0\xff\x80"}
+    values = {int: -(1 << 63), str: "näme\0 欠片", bytes: b"\0\xff\x80", bool: True}
     index.begin()
     for number, table in enumerate(TABLES):
         types = table.row.__annotations__.values()
-        row = table.row(*(values[{"int": int, "str": str, "bytes": bytes}[kind]] for kind in types))
+        row = table.row(*(values[{"int": int, "str": str, "bytes": bytes, "bool": bool}[kind]] for kind in types))
         index.put(table, row)
         key = tuple(getattr(row, name) for name in row.__struct_fields__[: table.keys])
         assert index.get(table, key) == row, number
@@ -317,3 +317,27 @@ def test_a_commit_passes_two_fault_points(index: Index) -> None:
     faults.plan = faults.Plan(match="index")
     fill(index, (BULK, BulkRow(1, 1)))
     assert faults.plan.count == 3  # begin, before the commit, after it
+
+
+def test_a_change_that_raised_spoils_its_transaction_until_it_is_rolled_back(index: Index) -> None:
+    fill(index, (BULK, BulkRow(1, 1)))
+    index.begin()
+    index.put(BULK, BulkRow(2, 2))
+    with pytest.raises(Exception) as first:
+        index.put(BULK, BulkRow(["no number"], 3))  # type: ignore[arg-type]
+    assert not isinstance(first.value, RuntimeError)
+    steps: list[Callable[[], object]] = [
+        lambda: index.put(BULK, BulkRow(4, 4)),
+        lambda: index.delete(BULK, (1,)),
+        lambda: index.delete_range(BULK, (0,), (9,)),
+        lambda: index.get(BULK, (2,)),
+        lambda: index.scan(BULK, (), None, limit=1),
+        lambda: index.commit(Mark(2, 2, 2)),
+    ]
+    for step in steps:
+        with pytest.raises(TransactionFailed):
+            step()
+    assert index.mark() == Mark(1, 1, 1) and bulks(index) == [1]
+    index.rollback()
+    fill(index, (BULK, BulkRow(2, 2)), mark=Mark(2, 2, 2))
+    assert index.mark() == Mark(2, 2, 2) and bulks(index) == [1, 2]
