@@ -46,7 +46,7 @@ PLANS: dict[str, Plan] = {
     "header_cut": lambda r: family(r._replace(epoch_durable=False), PUT, (), kills=2, off=True, maxaway=1),
     "batch_seen": lambda r: family(r, ("PUTB/1",), ("DROPB",), pairs=1, kills=0, **BUCKET),
     "clean_batch": lambda r: family(r, PUT, PUT, pairs=1, kills=0, cleans=2),
-    "damage_counts": lambda r: family(r, PUT, (), n=3, off=True, rots=1),
+    "damage_counts": lambda r: family(r, PUT, (), n=3, off=True, rots=2),
     "ro_hides": lambda r: family(r, PUT, (), cuts=1, readonly=True),
     "ro_stops": lambda r: family(r, PUT, (), readonly=True),
     "ro_quiet": lambda r: family(r, PUT, (), readonly=True),

@@ -143,10 +143,12 @@ class Survey:
         return away
 
     def counts(self, g: int, i: int) -> bool:
-        """False: provably never acked."""
+        """False: provably never acked, and too few copies to be read. What can be read is taken although it may never have
+        been acked: its client was told nothing, and a truncated strand looks as an unwritten one does."""
         if not self.cfg.rules.cut_rule:
             return self.have(g, i) >= self.cfg.k
-        return self.have(g, i) + self.unread(g, i) >= self.cfg.k + 1
+        have, k = self.have(g, i), self.cfg.k
+        return have >= k or have + self.unread(g, i) >= k + 1
 
     def newest(self) -> list[int]:
         """The newest segment; nothing when a newer one, known by its file's name, may have counted: no whole header."""

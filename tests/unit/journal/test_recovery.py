@@ -365,3 +365,24 @@ def test_flipped_bits_in_every_part_of_the_tail_record_lose_nothing() -> None:
     world.index.wipe()
     world.successor()
     assert world.get(b"k") == BODY
+
+
+@pytest.mark.parametrize("lose_index", [False, True])
+@pytest.mark.parametrize("how", ["truncated", "deleted"])
+def test_strands_cut_short_on_m_drives_lose_nothing(how: str, lose_index: bool) -> None:
+    """R3, R15: k whole strands are enough, whatever the others look like and with or without an index."""
+    world = World(k=4, m=2)
+    for number in range(6):
+        ok(world.run(world.put(b"k%d" % number, BODY)))
+    row = world.entry(b"k2")
+    assert row is not None
+    for slot in (1, 4):
+        if how == "truncated":
+            world.drives[slot].erase(world.segment(), row.offset)
+        else:
+            world.drives[slot].drop(world.segment())
+    if lose_index:
+        world.index.wipe()
+    world.successor()
+    assert world.committer.mode == "ready", world.committer.reason
+    assert [world.get(b"k%d" % number) for number in range(6)] == [BODY] * 6
