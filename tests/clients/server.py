@@ -111,6 +111,16 @@ class Server:
             assert time.monotonic() < until, f"{bucket}: {dict(found)}"
             time.sleep(POLL_S)
 
+    def sent(self, mark: int, bucket: str, *, status: int, sent_bytes: int) -> None:
+        """Wait for a request since the mark that was answered so. Raises: AssertionError."""
+        wanted, until = (bucket, status, sent_bytes), time.monotonic() + LOG_LIMIT_S
+        while True:
+            asked = [line for line in self.lines(mark) if line.get("event") == "request"]
+            if wanted in [(line["bucket"], line["status"], line["sent_bytes"]) for line in asked]:
+                return
+            assert time.monotonic() < until, (wanted, asked)
+            time.sleep(POLL_S)
+
     def complaints(self) -> list[dict[str, Any]]:
         """Lines nobody has been shown yet that tell of a fault of the server: errors, and answers of 500 and above."""
         start, self._read_bytes = self._read_bytes, self.mark()

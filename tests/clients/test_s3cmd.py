@@ -49,9 +49,8 @@ def test_a_bucket_a_file_and_a_resumed_get(s3cmd: Program, tmp_path: Path, serve
     mark = server.mark()
     s3cmd("get", "--continue", "s3://s3cmd-own/ü +/x", tmp_path / "half")
     assert (tmp_path / "half").read_bytes() == data
-    server.operations(mark, "s3cmd-own", lambda done: done["GetObject"] == 1)
-    rest = [line for line in server.lines(mark) if line.get("operation") == "GetObject"]
-    assert [(line["status"], line["sent_bytes"]) for line in rest] == [(206, len(data) - 99_999)]
+    # A line may be later than its answer: whoever asks by operation sees the one before the mark too.
+    server.sent(mark, "s3cmd-own", status=206, sent_bytes=len(data) - 99_999)
     assert s3cmd.attempt("rb", "s3://s3cmd-own").returncode != 0
     s3cmd("rb", "--recursive", "--force", "s3://s3cmd-own")
     assert s3cmd.attempt("ls", "s3://s3cmd-own").returncode != 0
