@@ -27,7 +27,7 @@ MIN_PART_BYTES = 5 * MIB  # S3's limit for every part but the last
 MAX_OBJECT_BYTES = 50 * 1024 * GIB  # 10,000 parts of 5 GiB
 REPLICATED_BODY_BYTES = 1 * KIB  # smaller than a fragment's overhead: copied whole into each strand
 INLINE_BODY_BYTES = 128 * KIB  # coded inside the journal record; larger bodies would delay small acks (R12)
-STREAM_PIECE_BYTES = 2 * MIB  # held for one stream on its way out: a chunk for each of 64 would be 256 MiB
+STREAM_PIECE_BYTES = 1 * MIB  # held for one stream on its way out: a chunk for each of 64 would be 256 MiB
 CHUNK_BYTES = 4 * MIB  # unit of coding; a reader's and an uploader's memory is a few of these
 
 # --- records and segments ---------------------------------------------------------------------------------------------
@@ -73,6 +73,7 @@ MAX_BATCH_BYTES = 8 * MIB  # bounds one write per drive, so the sync stays withi
 RESEND_LIMIT_S = 30.0  # a worker gives up (503, unknown) after this; ids are kept longer (R16)
 APPLIED_IDS_LOADED = 1_000_000  # ids read back at start: more than RESEND_LIMIT_S at twice the best rate measured
 MAX_PENDING_COMMANDS = 4096  # per worker; above it the worker answers Busy
+MAX_PENDING_BYTES = 64 * MIB  # bodies that wait at the committer, or in one worker for it: 340 of the largest inline
 MAX_FRAME_BYTES = 64 * MIB  # a frame of MAX_FRAME_COMMANDS inline bodies fits many times; a corrupt length does not
 MAX_FRAME_COMMANDS = 256  # so that one frame of the largest bodies stays below MAX_FRAME_BYTES
 MAX_WORKERS = 64  # connections that wait to be accepted

@@ -179,9 +179,10 @@ async def _chunks(store: Store, piece: Piece, start: int, stop: int) -> AsyncIte
     at = 0
     for chunk in piece.chunks:
         high = min(stop, at + chunk.size)
-        for low in range(max(start, at), high, limits.STREAM_PIECE_BYTES):
+        step = chunk.size if store.reader.best_read_whole(chunk) else limits.STREAM_PIECE_BYTES
+        for low in range(max(start, at), high, step):
             try:
-                yield await store.reader.chunk(chunk, low - at, min(low + limits.STREAM_PIECE_BYTES, high) - at)
+                yield await store.reader.chunk(chunk, low - at, min(low + step, high) - at)
             except Vanished as error:
                 raise errors.Damaged("a chunk is gone from its segment") from error
         at += chunk.size

@@ -174,6 +174,11 @@ class Reader:
         whole = await self._in_coder(lambda: _decode_chunk(gathered, ref))
         return whole[start:stop]
 
+    def best_read_whole(self, ref: ChunkRef) -> bool:
+        """True when a data strand is known to be away: any range then costs the decoding of the whole chunk."""
+        layout = self._map.known(BULK, ref.segment)
+        return layout is not None and not layout.data
+
     async def _chunk_waiting(self, layout: Layout, ref: ChunkRef, start: int, stop: int) -> bytes | None:
         """The healthy path when the device has to be asked. None: a strand failed or is late."""
         futures = [
