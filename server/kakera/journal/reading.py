@@ -153,8 +153,9 @@ class View:
         return self.meta.k + 1
 
     def accepted(self, copies: int, doubtful: int = 0) -> bool:
-        """False: provably never acked, and not to be read either: the tail may be cut here (R15). What k strands have is
-        taken in any case: nobody was told that it failed, and a truncated strand looks as one that was never written."""
+        """False: provably never acked, and not to be read either: the tail may be cut here (R15). What k strands have
+        is taken in any case: nobody was told that it failed, and a truncated strand looks as one that was never
+        written."""
         return copies >= self.meta.k or copies + doubtful + self.unreadable >= self.need
 
     def union(self, offset: int, sequence: int) -> Union | None:

@@ -143,8 +143,8 @@ class Survey:
         return away
 
     def counts(self, g: int, i: int) -> bool:
-        """False: provably never acked, and too few copies to be read. What can be read is taken although it may never have
-        been acked: its client was told nothing, and a truncated strand looks as an unwritten one does."""
+        """False: provably never acked, and too few copies to be read. What can be read is taken although it may never
+        have been acked: its client was told nothing, and a truncated strand looks as an unwritten one does."""
         if not self.cfg.rules.cut_rule:
             return self.have(g, i) >= self.cfg.k
         have, k = self.have(g, i), self.cfg.k
