@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kakera.edge.server import EdgeServer
     from kakera.index.interface import Rows
     from kakera.index.sqlite import SqliteIndex
-    from kakera.journal.client import JournalClient
+    from kakera.journal.client import JournalClient, State
     from kakera.journal.commands import StatusReply
     from kakera.journal.committer import Committer
     from kakera.segments.bulk import BulkWriter
@@ -103,7 +103,7 @@ def run_committer(config: Config) -> int:
     from kakera.journal.service import serve
 
     paths = Paths.of(config)
-    return serve(committer_services(config), paths.socket, paths.lock)
+    return serve(lambda: committer_services(config), paths.socket, paths.lock)
 
 
 # --- http -------------------------------------------------------------------------------------------------------------
@@ -125,8 +125,10 @@ class _NoIndexYet:
 class IndexView:
     """The index file as readers see it: it may not be there yet, and it may be made anew under them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, state: State) -> None:
         self._path = path
+        self._state = state
+        self._changed_at_s: float | None = None  # another file was met: read it after a later "ready" (R15)
         self._index: SqliteIndex | None = None
         self._retired: list[tuple[float, SqliteIndex]] = []
 
@@ -143,6 +145,10 @@ class IndexView:
         if self._index is not None:
             self._retired.append((now_s + limits.DRAIN_LIMIT_S, self._index))
             self._index = None
+            self._changed_at_s = now_s
+        if self._changed_at_s is not None and self._state.ready_asked_at_s <= self._changed_at_s:
+            return _NoIndexYet()  # a rebuild shows what was deleted and hides what was put until it is done
+        self._changed_at_s = None
         try:
             self._index = SqliteIndex(str(self._path), read_only=True)
         except (errors.KakeraError, OSError):
@@ -177,7 +183,7 @@ class HttpServices:
         self.ledger = Ledger(RequestMetrics())
         self.journal = JournalClient(self._paths.socket, resend_limit_s=config.journal.resend_limit_s)
         self.readiness = Readiness(self._ask_status)
-        self._index = IndexView(self._paths.database)
+        self._index = IndexView(self._paths.database, self.journal.state)
         self._watcher: asyncio.Task[None] | None = None
         self._settled = False
         self.store: Store = make_store(config, self.journal, _NoIndexYet())
@@ -392,7 +398,7 @@ class BackgroundServices:
         paths = Paths.of(config)
         self.progress = paths.jobs / "progress.json"
         self.journal = JournalClient(paths.socket, resend_limit_s=config.journal.resend_limit_s)
-        self._index = IndexView(paths.database)
+        self._index = IndexView(paths.database, self.journal.state)
         parts = make_segments(config, self.journal)
         self.work = Work(
             config=config,

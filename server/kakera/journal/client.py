@@ -27,8 +27,17 @@ class State:
         self.undecided: frozenset[tuple[int, bytes]] = frozenset()
         self.status: StatusReply | None = None
         self.connected = False
+        self.ready_asked_at_s = float("-inf")  # when the question was put whose answer last let the index be read
 
-    def heard(self, status: StatusReply) -> None:
+    def heard(self, status: StatusReply, *, asked_at_s: float | None = None) -> None:
+        """The committer's word; asked_at_s: when it was asked (None: now)."""
+        if status.rebuilding:
+            self.mode, self.reason, self.status = "starting", status.reason or "the index is being rebuilt", status
+            return
+        if status.mode != "starting":
+            self.ready_asked_at_s = max(
+                self.ready_asked_at_s, clock.monotonic_s() if asked_at_s is None else asked_at_s
+            )
         if status.mode == "starting" and self.mode != "starting" and self.status is not None:
             # a successor is recovering behind an index that this process already reads: reads go on, its epoch tells
             # when it is done
@@ -63,6 +72,7 @@ class JournalClient:
         self._resend_limit_s = resend_limit_s
         self._transport: asyncio.Transport | None = None
         self._waiting: dict[int, tuple[asyncio.Future[Reply], Command, float]] = {}
+        self._waiting_bytes = 0
         self._outgoing: list[tuple[int, Command]] = []
         self._flushing = False
         self._number = 0
@@ -87,17 +97,22 @@ class JournalClient:
         when it did not answer within the resend limit: the command may or may not have happened."""
         if len(self._waiting) >= limits.MAX_PENDING_COMMANDS:
             raise errors.Busy("too many commands wait for the committer")
+        size_bytes = wire.held_bytes(command)
+        if self._waiting_bytes + size_bytes > limits.MAX_PENDING_BYTES:
+            raise errors.Busy("too many bytes wait for the committer")
         loop = self._loop
         assert loop is not None, "open() first"
         self._number += 1
         number = self._number
         future: asyncio.Future[Reply] = loop.create_future()
         self._waiting[number] = (future, command, clock.monotonic_s())
+        self._waiting_bytes += size_bytes
         self._send(number, command)
         try:
             reply = await future
         finally:
             self._waiting.pop(number, None)
+            self._waiting_bytes -= size_bytes
         if isinstance(reply, No):
             raise error_of(reply)
         return reply
@@ -116,9 +131,17 @@ class JournalClient:
         items, self._outgoing = self._outgoing, []
         if self._transport is None or not items:
             return  # sent when the connection is made
-        while items:
-            self._transport.write(wire.pack(items[: limits.MAX_FRAME_COMMANDS]))
-            items = items[limits.MAX_FRAME_COMMANDS :]
+        frame: list[tuple[int, Command]] = []
+        size_bytes = 0
+        for item in items:
+            frame.append(item)
+            size_bytes += wire.held_bytes(item[1])
+            # What is not whole yet waits in the committer's memory: no frame is larger than a batch.
+            if len(frame) == limits.MAX_FRAME_COMMANDS or size_bytes >= limits.MAX_BATCH_BYTES:
+                self._transport.write(wire.pack(frame))
+                frame, size_bytes = [], 0
+        if frame:
+            self._transport.write(wire.pack(frame))
 
     def connected(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -163,11 +186,12 @@ class JournalClient:
             await asyncio.sleep(limits.RECONNECT_S)
 
     async def _ask(self) -> None:
+        asked_at_s = clock.monotonic_s()
         try:
             reply = await self.submit(Status(id=new_id()))
         except errors.KakeraError:
             return
-        self.state.heard(_STATUS.decode(reply.body))
+        self.state.heard(_STATUS.decode(reply.body), asked_at_s=asked_at_s)
 
 
 def error_of(reply: No) -> errors.KakeraError:

@@ -92,6 +92,7 @@ class Committer:
         self.mode = "starting"
         self.reason = "recovery is not done"
         self.undecided: list[tuple[int, bytes]] = []
+        self._rebuilding = False  # the index is behind what it has shown to readers before
         self.started_at_s = clock.monotonic_s()
         self.resend_limit_s = settings.resend_limit_s
         self._cleaner = Cleaner(self)
@@ -109,12 +110,15 @@ class Committer:
             if how == "full":
                 self._recover()
                 self.mode, self.reason, self.undecided = "ready", "", []
+                self._rebuilding = False
             elif how == "read-only":
                 views = survey(self.drives.present.values(), self.drives.ids())
                 self.undecided = recovery.undecided(views, self.index.mark(), absent=len(self.drives.absent), k=s.k)
                 self.mode, self.reason = "read-only", self.drives.shortage(s.k + 1)
             else:
                 raise errors.NotReady(self.drives.shortage(s.k))
+        except Unusable:
+            raise  # a successor makes the index anew
         except errors.Unavailable as error:
             self.mode, self.reason = "starting", error.message
         log.info("journal.recovered", mode=self.mode, reason=self.reason, sequence=self._sequence, epoch=self._epoch)
@@ -131,6 +135,7 @@ class Committer:
             return
         if not plan.index_valid:
             self.index.wipe()
+        self._rebuilding = self.index.mark() == recovery.EMPTY
         # What is proven is replayed before anything is written: a gap stops here, and not after one more segment.
         recovery.replay(plan.chain, plan.proven, self.index)
         self._index_takes_commits()
@@ -482,6 +487,7 @@ class Committer:
         return StatusReply(
             mode, reason if mode != "ready" else "", self._epoch, self.chain, self.chain[0].segment if self.chain else
             0, self.drives.report(), self._batches, self._commands, self._full, self.undecided, self.drives.suspects(),
+            self._rebuilding,
         )  # fmt: skip
 
     def close(self) -> None:

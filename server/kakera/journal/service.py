@@ -10,12 +10,14 @@ import signal
 import socket
 import sys
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from kakera.base import errors, faults, limits
+from kakera.base import clock, errors, faults, limits
+from kakera.index.interface import TransactionFailed, Unusable, distrusted
 from kakera.journal import wire
 from kakera.journal.commands import Command, Put, PutPart, Reply, Rewrite
 from kakera.journal.committer import Committer, IndexFailed
@@ -41,6 +43,8 @@ class Service:
         self._path = path
         self._selector = selectors.DefaultSelector()
         self._pending: deque[tuple[_Peer, int, Command]] = deque()
+        self._pending_bytes = 0
+        self._looked_at_s = 0.0
         self._stopping = False
         self._listener = _listen(path)
         self._selector.register(self._listener, selectors.EVENT_READ, None)
@@ -50,13 +54,22 @@ class Service:
         self._stopping = True
 
     def run(self) -> None:
-        """Until `stop`. Raises IndexFailed when the process must end."""
+        """Until `stop`. Raises IndexFailed, Unusable, TransactionFailed when the process must end."""
         while not self._stopping:
             self._collect(0.0 if self._pending else limits.COMMITTER_IDLE_S)
             if self._pending:
                 self._turn()
             self._committer.tick()
+            self._look_at_index()
         self._path.unlink(missing_ok=True)
+
+    def _look_at_index(self) -> None:
+        """A reader may have met damage that no command here would meet; and a recovery that did must not go on."""
+        now_s = clock.monotonic_s()
+        if now_s - self._looked_at_s >= limits.DRIVE_PROBE_S:
+            self._looked_at_s = now_s
+            if reason := distrusted(self._committer.index):
+                raise Unusable(reason)
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
@@ -68,8 +81,12 @@ class Service:
             peer: _Peer = key.data
             if events & selectors.EVENT_WRITE:
                 self._flush(peer)
-            if events & selectors.EVENT_READ and len(self._pending) < limits.MAX_PENDING_COMMANDS:
+            if events & selectors.EVENT_READ and not self._has_enough():
                 self._receive(peer)
+
+    def _has_enough(self) -> bool:
+        """What comes above it waits in the sockets, and then with the workers."""
+        return len(self._pending) >= limits.MAX_PENDING_COMMANDS or self._pending_bytes >= limits.MAX_PENDING_BYTES
 
     def _accept(self) -> None:
         try:
@@ -90,6 +107,7 @@ class Service:
                 return
             for number, command in peer.unpacker.feed(data):
                 self._pending.append((peer, number, command))
+                self._pending_bytes += wire.held_bytes(command)
         except BlockingIOError:
             return
         except (OSError, msgspec.DecodeError, wire.FrameTooLarge) as error:
@@ -111,6 +129,7 @@ class Service:
             item = self._pending.popleft()
             turn.append(item)
             size += weight(item[2])
+            self._pending_bytes -= wire.held_bytes(item[2])
 
         def deliver(replies: list[Reply]) -> None:
             out: dict[_Peer, list[tuple[int, Reply]]] = {}
@@ -173,21 +192,29 @@ def lock(path: Path) -> int:
     return fd
 
 
-def serve(committer: Committer, socket_path: Path, lock_path: Path) -> int:
-    """Run until SIGTERM or SIGINT. Returns the exit code: 0 clean, 3 the index failed, 4 locked by another."""
+def serve(build: Callable[[], Committer], socket_path: Path, lock_path: Path) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit code: 0 clean, 3 the index failed, 4 locked by another.
+
+    `build` is called under the lock: it may discard an index, which no other committer can then be at work on (R15)."""
     faults.from_environment()
     try:
         fd = lock(lock_path)
     except errors.Busy as error:
         log.error("journal.locked", reason=error.message)
         return 4
+    try:
+        committer = build()
+    except errors.Unavailable as error:
+        log.error("journal.not_opened", reason=error.message)
+        os.close(fd)
+        return 3
     service = Service(committer, socket_path)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: service.stop())
-    committer.start()
     try:
+        committer.start()
         service.run()
-    except IndexFailed as error:
+    except (IndexFailed, Unusable, TransactionFailed) as error:
         log.error("index.failed", reason=str(error))
         sys.stderr.flush()
         os._exit(3)

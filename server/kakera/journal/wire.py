@@ -10,10 +10,11 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from kakera.base import limits
-from kakera.journal.commands import Command, Reply
+from kakera.journal.commands import Command, Put, PutPart, Reply, Rewrite
 
 _LENGTH = struct.Struct("<I")
 _encoder = msgspec.msgpack.Encoder()
+_COMMAND_BYTES = 512  # a command without a body, with its names and its place in a queue
 T = TypeVar("T")
 
 
@@ -25,6 +26,13 @@ def pack(items: Sequence[tuple[int, Any]]) -> bytes:
     """One frame."""
     body = _encoder.encode(items)
     return _LENGTH.pack(len(body)) + body
+
+
+def held_bytes(command: Command) -> int:
+    """Memory a command takes while it waits, about."""
+    if isinstance(command, Put | PutPart | Rewrite):
+        return len(command.meta) + sum(map(len, command.body.fragments)) + _COMMAND_BYTES
+    return _COMMAND_BYTES
 
 
 class Unpacker(Generic[T]):
