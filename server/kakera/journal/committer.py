@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import msgspec
 import structlog
 
 from kakera.base import clock, errors, faults, limits
@@ -20,7 +19,7 @@ from kakera.index.tables import BULK, Location
 from kakera.journal import codec, commands, recovery, strands
 from kakera.journal.apply import Fact, apply, execute, prune, reply_of
 from kakera.journal.cleaning import Cleaner
-from kakera.journal.commands import No, Ok, Reply, SegmentInfo, StatusReply
+from kakera.journal.commands import Ok, Reply, SegmentInfo, StatusReply
 from kakera.journal.decide import Proposal, decide, refusal, segments_named
 from kakera.journal.lanes import Lanes
 from kakera.journal.members import Members, reason_of
@@ -495,11 +494,3 @@ class Committer:
         if self.mode == "ready":
             self.index.sync()
         self._lanes.close()
-
-
-def decode_status(body: bytes) -> StatusReply:
-    """The StatusReply in an Ok's body."""
-    return msgspec.msgpack.decode(body, type=StatusReply)
-
-
-__all__ = ["Committer", "IndexFailed", "No", "Settings", "decode_status"]

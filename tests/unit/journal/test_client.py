@@ -1,4 +1,4 @@
-"""What a worker makes of the committer's word: reads wait for an index that is being rebuilt, and only for that (R15)."""
+"""What a worker makes of the committer's word: reads wait for an index that is rebuilt, and only for that (R15)."""
 
 from __future__ import annotations
 
