@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.clients.server import Server
 
 Connect = Callable[[Credentials], Any]
 _numbers = itertools.count()
+HEAL_LIMIT_S = 45.0  # census, heal and the rejoining of a drive take a few rounds of the background
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,25 @@ class Many:
         return sorted(self.bodies, key=str.encode)
 
 
+def healed(server: Server) -> dict[str, Any]:
+    """What the doctor says; a drive that was late on a busy machine is given the time to be healed."""
+    deadline_s = time.monotonic() + HEAL_LIMIT_S
+    while (report := server.doctor())["exposed"] and time.monotonic() < deadline_s:
+        time.sleep(1.0)
+    return report
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("server"))
     try:
         server.start()
         yield server
-        report = server.doctor()
+        report = healed(server)
     finally:
         code = server.stop()
     assert code == 0, f"the server ended with {code}"
-    assert not report["exposed"], report
+    assert not report["exposed"], {name: report[name] for name in ("exposures", "heal_queue", "drives")}
     assert not server.complaints()
 
 
