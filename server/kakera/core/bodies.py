@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 from kakera.base import errors, limits
@@ -186,6 +186,3 @@ async def _chunks(store: Store, piece: Piece, start: int, stop: int) -> AsyncIte
             except Vanished as error:
                 raise errors.Damaged("a chunk is gone from its segment") from error
         at += chunk.size
-
-
-Close = Callable[[], None]

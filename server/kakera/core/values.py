@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -219,6 +219,3 @@ class Combined(NamedTuple):
 
     etag: str
     checksum: Checksum | None
-
-
-AsyncDecision = Callable[[], Awaitable[None]]

@@ -60,9 +60,6 @@ class Copy:
         """The last read did not come back: what stands there is not known."""
         return self._failed
 
-    def forget(self) -> None:
-        self._window = b""
-
     def record(self, offset: int, sequence: int | None = None) -> tuple[Header, bytes, bytes] | None:
         """(header, meta, body) when the record at `offset` is whole and this strand's own, else None."""
         head = parse_header(self.read(offset, HEADER_BYTES))
