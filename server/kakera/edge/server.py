@@ -10,7 +10,9 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from kakera.base import limits
+from kakera.edge.accept import Board
 from kakera.edge.app import EdgeApp
+from kakera.edge.worker import EdgeWorker
 from kakera.observe.log import formatter
 
 MakeApp = Callable[[], EdgeApp]
@@ -62,6 +64,7 @@ class EdgeServer(BaseApplication):  # type: ignore[misc]
 
     def run(self) -> None:
         self._preload()  # once, shared by all workers until written to
+        EdgeWorker.BOARD = Board()
         super().run()
 
 
@@ -69,3 +72,5 @@ def _child_exit(_server: Any, worker: Any) -> None:
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    if EdgeWorker.BOARD is not None:
+        EdgeWorker.BOARD.leave(worker.age)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Any, ClassVar
 
+from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
 from kakera.base import limits
 from kakera.base.kernel import die_with_parent
+from kakera.edge.accept import Board, FairServer
 from kakera.edge.protocol import Connection
 
 GC_THRESHOLDS = (50_000, 20, 50)  # a request makes few cycles; the default would look for them 10 times as often
@@ -27,9 +30,20 @@ class EdgeWorker(UvicornWorker):  # type: ignore[misc]
         "timeout_graceful_shutdown": int(limits.DRAIN_LIMIT_S),
     }
 
+    BOARD: ClassVar[Board | None] = None  # made in the arbiter, before the first fork
+
     def init_process(self) -> None:
         die_with_parent(self.ppid)  # a worker without its arbiter would hold the port against the next one
         # What was imported before the fork is never garbage: frozen, it is neither scanned nor, by that, copied.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         super().init_process()
+
+    async def _serve(self) -> None:
+        assert self.BOARD is not None
+        self.config.app = self.wsgi
+        server = FairServer(self.config, board=self.BOARD, slot=self.age)
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
