@@ -73,7 +73,8 @@ def committer_services(config: Config) -> Committer:
     Raises: NotReady when neither the state folder nor a drive says which cluster this is."""
     from kakera.index import sqlite
     from kakera.index.interface import Unusable
-    from kakera.journal.committer import Committer, Settings
+    from kakera.journal.chain import Settings
+    from kakera.journal.committer import Committer
     from kakera.journal.members import Members
     from kakera.segments.identity import open_drives
 

@@ -9,8 +9,9 @@ from kakera.base.ids import new_id
 from kakera.index.memory import MemoryIndex
 from kakera.index.tables import ENTRIES, VERSIONS, Entry, EntryRow, VersionRow
 from kakera.journal import codec, commands, recovery
+from kakera.journal.chain import Settings
 from kakera.journal.commands import Body, Command, Condition, Ok, Reply
-from kakera.journal.committer import Committer, Settings
+from kakera.journal.committer import Committer
 from kakera.journal.members import Members
 from kakera.journal.reading import View, survey
 from kakera.journal.records import ObjectMeta, Placement, SettingsMeta
@@ -120,7 +121,7 @@ class World:
 
     def segment(self, number: int = -1) -> Strand:
         """The strand name of a journal segment of the chain."""
-        return Strand(JOURNAL, self.committer.chain[number].segment)
+        return Strand(JOURNAL, self.committer.journal.chain[number].segment)
 
     def segment_named(self, segment: int) -> Strand:
         """The strand name of that segment; 0: the newest on any drive."""
@@ -168,5 +169,7 @@ class World:
         """A fresh index made from the journal alone (R4)."""
         views = self.views()
         fresh = MemoryIndex()
-        recovery.replay([views[info.segment] for info in self.committer.chain], self.committer.chain[-1].last, fresh)
+        recovery.replay(
+            [views[info.segment] for info in self.committer.journal.chain], self.committer.journal.chain[-1].last, fresh
+        )
         return fresh

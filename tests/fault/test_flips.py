@@ -200,7 +200,7 @@ async def look(stack: Stack, *, refusing: bool) -> list[str]:
 async def heal(stack: Stack) -> list[str]:
     """Census, scrub and heal until nothing is queued; then what the full census still finds."""
     work = stack.work
-    stack.committer.roll()
+    stack.committer.journal.roll()
     scrub = ScrubLoop(work)
     await CensusLoop(work).step()
     while (await scrub.step()).more:

@@ -59,8 +59,8 @@ def _complete(key: bytes, data: bytes) -> Callable[[Stack, BucketInfo], Awaitabl
 
 async def _clean(stack: Stack, bucket: BucketInfo) -> None:
     """Move what is live out of the oldest journal segment, raise the floor, drop it."""
-    stack.committer.resend_limit_s = 0.0
-    stack.committer.roll()
+    stack.committer.journal.resend_limit_s = 0.0
+    stack.committer.journal.roll()
     while (await stack.journal.submit(commands.Clean(new_id(), "clean"))).value:
         pass
     await stack.journal.submit(commands.Clean(new_id(), "finish"))
@@ -78,9 +78,9 @@ async def _compact(stack: Stack, bucket: BucketInfo) -> None:
 
 async def _heal(stack: Stack, bucket: BucketInfo) -> None:
     """A strand of a sealed segment is lost and made again."""
-    stack.committer.roll()
+    stack.committer.journal.roll()
     drive = Path(stack.config.drives[2].path) / JOURNAL
-    sealed = {f"{info.segment:016x}" for info in stack.committer.chain[:-1]}
+    sealed = {f"{info.segment:016x}" for info in stack.committer.journal.chain[:-1]}
     for path in sorted(drive.iterdir()):
         if path.name in sealed:
             path.unlink()

@@ -18,8 +18,9 @@ from kakera.base.ids import new_id
 from kakera.index.memory import MemoryIndex
 from kakera.index.tables import ENTRIES, PARTS, TABLES, UPLOADS, VERSIONS, Entry
 from kakera.journal import codec, commands, recovery
+from kakera.journal.chain import Settings
 from kakera.journal.commands import Body, Command, Condition, No, Ok, Reply
-from kakera.journal.committer import Committer, Settings
+from kakera.journal.committer import Committer
 from kakera.journal.members import Members
 from kakera.journal.multipart_ids import complete_id
 from kakera.journal.reading import survey
@@ -361,9 +362,9 @@ class JournalMachine(RuleBasedStateMachine):
     def rebuild_is_the_index(self) -> None:
         """R4, for every table."""
         views = survey(self.drives, {drive.slot: f"drive-{drive.slot}" for drive in self.drives})  # type: ignore[arg-type]
-        chain = [views[info.segment] for info in self.committer.chain]
+        chain = [views[info.segment] for info in self.committer.journal.chain]
         fresh = MemoryIndex()
-        recovery.replay(chain, self.committer.chain[-1].last, fresh)
+        recovery.replay(chain, self.committer.journal.chain[-1].last, fresh)
         rebuilt, kept = fresh.snapshot(), self.index.snapshot()
         for table in TABLES:
             assert rebuilt.tables[table.name] == kept.tables[table.name], table.name

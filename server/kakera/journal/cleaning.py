@@ -19,7 +19,7 @@ from kakera.journal.reading import View, survey
 from kakera.segments.record import Flag, Type
 
 if TYPE_CHECKING:
-    from kakera.journal.committer import Committer
+    from kakera.journal.chain import Journal
 
 
 def live(fact: Fact, rows: Rows) -> bool:
@@ -56,8 +56,8 @@ def moved(fact: Fact, proposal: Proposal, rows: Rows) -> Proposal:
 class Cleaner:
     """Cursor over the oldest segment."""
 
-    def __init__(self, committer: Committer) -> None:
-        self._committer = committer
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
         self._view: View | None = None
         self._facts: Iterator[Fact | None] = iter(())
         self._exhausted = False  # every record was looked at; what was live is in the batch under way or committed
@@ -70,11 +70,11 @@ class Cleaner:
         """
         if command.what != "clean":
             raise errors.InvalidArgument(argument="what", value=command.what)
-        committer = self._committer
+        journal = self._journal
         self.left = 0
-        if len(committer.chain) < 2:
+        if len(journal.chain) < 2:
             return []
-        oldest = committer.chain[0]
+        oldest = journal.chain[0]
         if self._view is None or self._view.segment != oldest.segment:
             self._begin(oldest)
         out: list[Proposal] = []
@@ -101,7 +101,7 @@ class Cleaner:
         self._view, self._exhausted, self._done = None, False, False
 
     def _begin(self, oldest: commands.SegmentInfo) -> None:
-        drives = self._committer.drives
+        drives = self._journal.drives
         views = survey(drives.present.values(), drives.ids(), only=oldest.segment)
         if oldest.segment not in views:
             raise errors.Damaged(f"journal segment {oldest.segment:016x} is on no present drive")
@@ -120,16 +120,16 @@ class Cleaner:
     def finish(self) -> bool:
         """Once everything live was moved and committed: raise the floor and drop. False: not yet, or a resend could
         still ask for a command in it (R16)."""
-        committer = self._committer
-        if len(committer.chain) < 2 or not self._done or self._view is None:
+        journal = self._journal
+        if len(journal.chain) < 2 or not self._done or self._view is None:
             return False
-        oldest, after = committer.chain[0], committer.chain[1]
-        sealed_at_s = committer.sealed_at_s.get(oldest.segment, committer.started_at_s)
-        if self._view.segment != oldest.segment or clock.monotonic_s() - sealed_at_s < 2 * committer.resend_limit_s:
+        oldest, after = journal.chain[0], journal.chain[1]
+        sealed_at_s = journal.sealed_at_s.get(oldest.segment, journal.started_at_s)
+        if self._view.segment != oldest.segment or clock.monotonic_s() - sealed_at_s < 2 * journal.resend_limit_s:
             return False
-        committer.roll(floor=after.segment, floor_sequence=after.first)
-        committer.index.sync()
-        committer.chain.pop(0)
-        committer.drives.drop_journal_below(after.segment)
+        journal.roll(floor=after.segment, floor_sequence=after.first)
+        journal.index.sync()
+        journal.chain.pop(0)
+        journal.drives.drop_journal_below(after.segment)
         self.reset()
         return True

@@ -1,7 +1,7 @@
 """Recovery (R15): from the strands of whatever drives are there to a journal that may be appended to, or to read-only,
 or to neither.
 
-`plan` decides from what was surveyed and writes nothing; `Committer.start` carries it out.
+`plan` decides from what was surveyed and writes nothing; `opening` carries it out.
 """
 
 from __future__ import annotations

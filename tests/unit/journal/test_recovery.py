@@ -198,7 +198,7 @@ def test_a_sequence_on_no_readable_strand_stops_replay() -> None:
         ok(world.run(world.put(b"k%d" % number, BODY)))
     row = world.entry(b"k4")
     assert row is not None
-    world.committer.roll()
+    world.committer.journal.roll()
     for drive in world.drives:
         drive.erase(world.segment(0), row.offset, row.length)
     world.index.wipe()
@@ -233,8 +233,8 @@ def test_a_drive_that_missed_deletes_and_a_cleaning_resurrects_nothing() -> None
     world.committer.probe_now()
     for number in range(5):
         ok(world.run(world.delete(b"k%d" % number)))
-    missed = world.committer.chain[-1].segment
-    while world.committer.chain[0].segment <= missed:
+    missed = world.committer.journal.chain[-1].segment
+    while world.committer.journal.chain[0].segment <= missed:
         world.clean_all()
     world.away()
     world.successor()
@@ -242,8 +242,8 @@ def test_a_drive_that_missed_deletes_and_a_cleaning_resurrects_nothing() -> None
     world.index.wipe()
     world.successor()
     assert world.keys() == [b"k5"] and world.get(b"k5") == BODY
-    floor = world.committer.chain[0].segment
-    world.committer.drives.drop_journal_below(floor)
+    floor = world.committer.journal.chain[0].segment
+    world.committer.journal.drives.drop_journal_below(floor)
     assert all(segment >= floor for segment, _ in world.drives[3].strands("journal"))
 
 
@@ -319,7 +319,7 @@ def test_a_failed_sync_is_never_retried_and_acked() -> None:
     world = World(k=4, m=2)
     world.drives[1].sync_fails = 1
     ok(world.run(world.put(b"k", BODY)))
-    assert len(world.committer.chain) == 2, "rolled to a segment without the failed drive"
+    assert len(world.committer.journal.chain) == 2, "rolled to a segment without the failed drive"
     assert all(segment != world.segment().segment for segment, _ in world.drives[1].strands("journal"))
     world.power_cut()
     world.index.wipe()

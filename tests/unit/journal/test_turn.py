@@ -144,7 +144,7 @@ def test_a_part_cleaned_before_its_complete_keeps_its_place_in_a_rebuild() -> No
             commands.Complete(complete_id(upload), "b", world.bucket_id, world.generation, codec.encode(done), ids)
         )
     )
-    world.committer.roll()
+    world.committer.journal.roll()
     world.clean_all()
     rebuilt = world.rebuilt()
     span = ((upload,), (upload, 99))
