@@ -69,7 +69,10 @@ def _lines(running: Running, places: Places) -> list[str]:
     return [
         f"set -a; . {shlex.quote(str(places.credentials_env))}; set +a",
         f"{programs}/aws s3 ls s3://kakera-hello",
-        f"{programs}/python -c \"import boto3; print(boto3.client('s3').list_buckets()['Buckets'])\"",
+        # signature_version: in us-east-1 boto3 pre-signs URLs with version 2 unless it is told
+        f"{programs}/python -c \"import boto3, botocore.config as c;"
+        " s3 = boto3.client('s3', config=c.Config(signature_version='s3v4'));"
+        " print(s3.list_buckets()['Buckets'])\"",
         f"rclone lsl --s3-provider Other --s3-env-auth --s3-region {running.region}"
         f" --s3-endpoint {running.endpoint} :s3:kakera-hello",
     ]

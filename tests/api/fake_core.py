@@ -144,7 +144,10 @@ def check_write(condition: Condition | None, newest: Version | None, *, deleting
     current = None if newest is None or newest.marker else newest.info
     marker = newest.info.version if newest is not None and newest.marker else None
     if current is None:
-        if condition.if_match is not None or deleting:
+        if deleting:
+            if marker is not None and "*" not in (condition.if_match or ()):
+                raise errors.PreconditionFailed(condition="if_match")
+        elif condition.if_match is not None:
             raise errors.NoSuchKey(delete_marker_version=marker)
         return
     if condition.if_match is not None and "*" not in condition.if_match and current.etag not in condition.if_match:
@@ -269,6 +272,9 @@ class FakeObjects:
                 del keys[key]
             return Deleted(key, version, marker=target.marker, versioned=versioned)
         check_write(condition, found[0] if found else None, deleting=True)
+        gone = not found or found[0].marker
+        if gone and condition is not None and condition.if_match is not None:
+            return Deleted(key, b"", marker=False, versioned=False)
         if not versioned:
             keys.pop(key, None)
             return Deleted(key, b"", marker=False, versioned=False)

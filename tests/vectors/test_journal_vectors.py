@@ -67,8 +67,8 @@ class Book:
 
 
 def _condition(step: dict[str, Any]) -> Condition | None:
-    if "if_match" in step or "if_none_match" in step:
-        return Condition(step.get("if_match"), step.get("if_none_match"))
+    if step.keys() & {"if_match", "if_none_match", "mtime_ms"} or (step["do"] == "delete" and "size" in step):
+        return Condition(step.get("if_match"), step.get("if_none_match"), step.get("size"), step.get("mtime_ms"))
     return None
 
 

@@ -126,6 +126,7 @@ MIN_AWS_CHUNK_BYTES = 8 * KIB  # S3's rule for every aws-chunk but the last; bou
 MAX_AWS_CHUNK_LINE_BYTES = 256  # 16 hex digits, ";chunk-signature=", 64 hex digits, with room
 MAX_TRAILER_BYTES = 4 * KIB  # a checksum and a signature are 150 bytes
 MAX_TRAILERS = 8  # one is in use
+XML_INLINE_BYTES = 128 * KIB  # parsed in the event loop, 5 ms; what is longer in a thread: 10,000 parts take 60 ms
 MAX_XML_BYTES = 2 * MIB  # 10,000 parts with checksums, or 1,000 keys of 1 KiB, fully escaped
 MAX_DELETE_KEYS = 1000  # S3's rule for one multi-delete
 MAX_BUCKET_TAGS = 50  # S3's rule
@@ -189,6 +190,8 @@ COMPACT_LIVE_RATIO = 0.5  # below it a byte is moved to win at least one
 COMPACT_CHUNKS_AT_ONCE = 4  # copied before they are synced together: 16 MiB of memory
 STRAND_HEADER_ALLOWANCE_BYTES = 4 * KIB  # a strand's header is neither live nor to be won
 CLEAN_KEEP_SEGMENTS = 4  # journal segments below which cleaning is not worth its writes
+STALE_RETRIES = 8  # settings that change at every try are a client's own race; then it is told to try again
+MOVED_RETRIES = 8  # a location that moved between look-up and read is looked up again; more moves are no accident
 HOLDER_RETRIES = 8  # looks at a record that moves while it is looked up
 REFERENCES_CACHED = 100_000  # bodies whose chunk places one census remembers
 PROGRESS_INTERVAL_MS = 10_000  # an idle loop is written down this often, a working one at every step

@@ -89,7 +89,7 @@ async def _change(store: Store, bucket: BucketInfo, *, alive: bool = True, versi
 
 async def _settled(store: Store, name: str, change: Callable[[BucketInfo], Awaitable[Ok]]) -> Ok:
     """Try again with fresh settings when they changed in between (R6)."""
-    for _ in range(stores.STALE_RETRIES):
+    for _ in range(limits.STALE_RETRIES):
         try:
             return await change(get(store, name))
         except errors.Stale:

@@ -12,7 +12,7 @@ from kakera.base.ids import NULL_VERSION, new_id
 from kakera.core import bodies, listing, objects
 from kakera.core.copying import Source, SourceBody, Target
 from kakera.core.objects import part_info
-from kakera.core.store import MOVED_RETRIES, STALE_RETRIES, Store, check_readable, get_bucket, read_meta
+from kakera.core.store import Store, check_readable, get_bucket, read_meta
 from kakera.core.values import (
     Account,
     BodySource,
@@ -71,7 +71,7 @@ async def get(store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes) ->
 
 
 async def _meta(store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes) -> UploadMeta:
-    for _ in range(MOVED_RETRIES):
+    for _ in range(limits.MOVED_RETRIES):
         row = _row(store, bucket, key, upload_id)
         try:
             encoded = await read_meta(store, Location(row.segment, row.offset, row.length))
@@ -213,7 +213,7 @@ async def complete(
         raise errors.TooLarge(size_bytes=size, maximum_bytes=limits.MAX_OBJECT_BYTES)
     upload = await _meta(store, bucket, key, upload_id)
     mtime_ms = clock.now_ms()
-    for _ in range(STALE_RETRIES):
+    for _ in range(limits.STALE_RETRIES):
         version = upload_id if bucket.versioning == 1 else NULL_VERSION
         meta = ObjectMeta(
             bucket.bucket_id, key, version, 0, mtime_ms, size, combined.etag, upload.owner, Placement.PARTS,

@@ -12,7 +12,7 @@ from kakera.base.ids import NULL_VERSION, new_id
 from kakera.core import bodies
 from kakera.core.conditions import check_read, resolve_range
 from kakera.core.copying import Source, SourceBody
-from kakera.core.store import MOVED_RETRIES, STALE_RETRIES, Row, Store, find_row, get_bucket, location, read_meta
+from kakera.core.store import Row, Store, find_row, get_bucket, location, read_meta
 from kakera.core.values import (
     Account,
     BodySource,
@@ -69,7 +69,7 @@ async def put_placed(
     command_id, placed = placed_as
     digests = placed.digests
     etag, mtime_ms = digests.md5.hex(), clock.now_ms()
-    for _ in range(STALE_RETRIES):
+    for _ in range(limits.STALE_RETRIES):
         version = command_id if bucket.versioning == 1 else NULL_VERSION
         meta = ObjectMeta(
             bucket.bucket_id, new.key, version, 0, mtime_ms, digests.size_bytes, etag, owner.account_id,
@@ -151,7 +151,7 @@ async def _followed(
     store: Store, bucket: BucketInfo, key: bytes, version: bytes | None, read: Callable[[Row], Awaitable[T]]
 ) -> T:
     """Look up and read; look up again when the record moved in between (R3)."""
-    for _ in range(MOVED_RETRIES):
+    for _ in range(limits.MOVED_RETRIES):
         row = find(store, bucket, key, version)
         try:
             return await read(row)
@@ -311,7 +311,7 @@ async def delete(
 ) -> Deleted:
     """Remove the key (or make a delete marker), or exactly one version. What is not there is deleted with success."""
     command_id = new_id()
-    for _ in range(STALE_RETRIES):
+    for _ in range(limits.STALE_RETRIES):
         command = Delete(
             command_id,
             bucket.name,
@@ -328,10 +328,10 @@ async def delete(
         except errors.Stale:
             bucket = get_bucket(store, bucket.name)
             continue
-        named = version is not None
-        return Deleted(
-            key, version if version is not None else reply.version, reply.marker, named or bucket.versioning != 0
-        )
+        if version is not None:
+            return Deleted(key, version, reply.marker, versioned=True)
+        made = reply.marker or reply.sequence != 0  # else there was nothing, and there is no version to name
+        return Deleted(key, reply.version, reply.marker, versioned=made and bucket.versioning != 0)
     raise errors.OperationAborted(key=key.decode(errors="replace"))
 
 
@@ -339,7 +339,7 @@ async def set_tags(
     store: Store, bucket: BucketInfo, key: bytes, version: bytes | None, tags: list[tuple[str, str]]
 ) -> ObjectInfo:
     """The same version with other tags: its record is written again, its order and identity unchanged (MOVED)."""
-    for _ in range(MOVED_RETRIES):
+    for _ in range(limits.MOVED_RETRIES):
 
         async def change(row: Row) -> ObjectInfo:
             inline = not row.flags & (Entry.BULK | Entry.PARTS)

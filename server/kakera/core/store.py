@@ -23,8 +23,6 @@ from kakera.segments.reader import Reader
 from kakera.segments.record import crc32c
 
 Row = EntryRow | VersionRow
-STALE_RETRIES = 8  # settings that change at every try are a client's own race; then it is told to try again
-MOVED_RETRIES = 8  # a location that moved between look-up and read is looked up again
 
 
 class Profile(NamedTuple):

@@ -15,7 +15,8 @@ from kakera.index.tables import Location
 class Condition(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Decided by the committer (R6). None = not asked. etags are hex without quotes; "*" = any.
 
-    if_match fails with NoSuchKey when there is no object, as S3 does. For DELETE also: size, mtime_ms (DeleteObjects'
+    if_match fails with NoSuchKey when there is no object, as S3 does; a DELETE of nothing succeeds all the same, and a
+    delete marker passes "*" only. For DELETE also: size, mtime_ms (DeleteObjects'
     conditions)."""
 
     if_match: list[str] | None = None

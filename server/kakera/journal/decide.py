@@ -144,12 +144,17 @@ def _delete(command: commands.Delete, rows: Rows, _next: int) -> Decision:
     current = rows.get(ENTRIES, (bucket.bucket_id, command.key))
     if command.version is not None:
         row = find_version(rows, current, bucket.bucket_id, command.key, command.version)
-        check(command.condition, row)
         if row is None:
             return NOTHING._replace(reply=Ok(version=command.version))
+        check(command.condition, row)
         marker = bool(row.flags & Entry.MARKER)
         return Decision((_removal(command, bucket, command.version),), Ok(version=command.version, marker=marker))
-    check(command.condition, current)
+    if current is not None:
+        check(command.condition, current)
+    elif command.condition is not None:
+        _check_no_object(command.condition, rows, bucket.bucket_id, command.key)
+        if command.condition.if_match is not None:
+            return NOTHING
     if bucket.versioning:
         version = command.id if bucket.versioning == 1 else NULL_VERSION
         meta = MarkerMeta(bucket.bucket_id, command.key, version, 0, command.mtime_ms, command.owner)
@@ -157,6 +162,14 @@ def _delete(command: commands.Delete, rows: Rows, _next: int) -> Decision:
     if current is None:
         return NOTHING
     return Decision((_removal(command, bucket, NULL_VERSION),), Ok())
+
+
+def _check_no_object(condition: Condition, rows: Rows, bucket_id: int, key: bytes) -> None:
+    """A conditional DELETE where there is no object: what is not there counts as deleted, whatever was demanded of it;
+    a delete marker has no ETag, size or time to match, and passes If-Match: * alone. Raises PreconditionFailed."""
+    newest = rows.scan(VERSIONS, (bucket_id, key), (bucket_id, key + b"\0"), limit=1)
+    if newest and (condition.if_match is None or "*" not in condition.if_match):
+        raise errors.PreconditionFailed(condition="if_match")
 
 
 def _removal(command: commands.Delete, bucket: BucketRow, version: bytes) -> Proposal:

@@ -91,9 +91,15 @@ def _finish(journal: Journal) -> None:
     """Replay, then what the journal says is what the index shows. What lies outside the chain is never read; it stays
     until the floor has passed it, because an hour of an operator's time is cheaper than a deletion too many."""
     assert journal.writer is not None
-    views = _survey(journal)
-    ordered = [views[info.segment] for info in journal.chain]
-    recovery.replay(ordered, journal.sequence, journal.index)
+    opened = journal.writer.segment
+    # What lies before it was replayed before it was opened; its header says where that ends. Were there more to replay,
+    # reading it alone would skip it.
+    if journal.index.mark().sequence != journal.writer.meta.previous_end:
+        raise errors.NotReady("the journal was not replayed up to its newest segment")
+    views = survey(journal.drives.present.values(), journal.drives.ids(), only=opened)
+    if opened not in views:
+        raise errors.NotReady("the segment just opened cannot be read back: a drive must return")
+    recovery.replay([views[opened]], journal.sequence, journal.index)
     if journal.index.mark().sequence != journal.sequence:
         raise errors.NotReady("the journal's tail cannot be read back: a drive must return")
     journal.index.begin()

@@ -91,28 +91,8 @@ async def delete_object(call: Call) -> Response:
 async def _delete(
     call: Call, bucket: BucketInfo, key: bytes, version: bytes | None, condition: Condition | None
 ) -> Deleted:
-    """One key. What is not there counts as deleted, whatever was demanded of it; a delete marker fails a demand for an
-    ETag, a size or a time, and passes If-Match: *."""
-    if condition is not None and version is None and bucket.versioning:
-        await _check_marker(call, bucket, key, condition)
-    try:
-        return await call.core.objects.delete(
-            call.store, bucket, call.account, key, version=version, condition=condition
-        )
-    except errors.NoSuchVersion:
-        return Deleted(key, version or b"", marker=False, versioned=bucket.versioning != 0)
-    except errors.NoSuchKey:
-        return Deleted(key, version or b"", marker=False, versioned=False)
-
-
-async def _check_marker(call: Call, bucket: BucketInfo, key: bytes, condition: Condition) -> None:
-    """A delete marker has no ETag, size or time to match. Beforehand and in addition: the committer decides on objects
-    (R6), and here nothing can be lost to whoever comes between. Raises PreconditionFailed."""
-    try:
-        await call.core.objects.head(call.store, bucket, key)
-    except errors.NoSuchKey as error:
-        if error.detail.get("delete_marker_version") is not None and condition.if_match != ["*"]:
-            raise errors.PreconditionFailed(condition="if_match") from None
+    """One key; its conditions are the committer's to decide (R6)."""
+    return await call.core.objects.delete(call.store, bucket, call.account, key, version=version, condition=condition)
 
 
 class _Outcome:
