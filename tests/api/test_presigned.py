@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import time
+import zlib
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
-from tests.api.world import ALT, Answer, World
+from tests.api.world import ALT, MAIN, REGION, Answer, World
 
 
 def use(world: World, method: str, url: str, *, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
@@ -75,3 +80,32 @@ def test_an_upload_by_urls(s3: Any, world: World) -> None:
     done = use(world, "POST", s3.generate_presigned_url("complete_multipart_upload", named), body=document.encode())
     assert done.status == 200
     assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"part"
+
+
+def _hoisted(world: World, **extra: str) -> str:
+    """A URL as the JavaScript SDK's pre-signer makes it: headers of the request moved into its query, and signed."""
+    request = AWSRequest("PUT", "http://localhost/bucket/k", params={n.replace("_", "-"): v for n, v in extra.items()})
+    credentials = Credentials(MAIN.access_key_id, MAIN.secret_access_key)
+    S3SigV4QueryAuth(credentials, "s3", REGION, expires=60).add_auth(request)
+    return str(request.url)
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"hello", 200), (b"hellO", 400)])
+def test_a_checksum_in_the_query_holds_as_in_a_header(s3: Any, world: World, body: bytes, status: int) -> None:
+    value = base64.b64encode(zlib.crc32(b"hello").to_bytes(4, "big")).decode()
+    url = _hoisted(world, x_amz_checksum_crc32=value, x_amz_sdk_checksum_algorithm="CRC32")
+    assert use(world, "PUT", url, body=body).status == status
+    if status == 200:
+        head = s3.head_object(Bucket="bucket", Key="k", ChecksumMode="ENABLED")
+        assert head["ChecksumCRC32"] == value
+
+
+def test_an_algorithm_in_the_query_is_looked_at(s3: Any, world: World) -> None:
+    assert use(world, "PUT", _hoisted(world, x_amz_sdk_checksum_algorithm="CRC9"), body=b"x").status == 400
+
+
+@pytest.mark.parametrize("expires", [-1, 604_801])
+def test_a_lifetime_no_url_may_have(s3: Any, world: World, expires: int) -> None:
+    url = s3.generate_presigned_url("get_object", {"Bucket": "bucket", "Key": "k"}, ExpiresIn=60)
+    answer = use(world, "GET", url.replace("X-Amz-Expires=60", f"X-Amz-Expires={expires}"))
+    assert answer.status == 400 and b"AuthorizationQueryParametersError" in answer.body

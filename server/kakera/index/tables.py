@@ -161,6 +161,13 @@ class CompletedRow(Row, frozen=True):
     reply: bytes
 
 
+class CompletedAtRow(Row, frozen=True):
+    """The CompletedRows in order of sequence, so that a raised floor finds those below it without reading the rest."""
+
+    sequence: int
+    upload_id: bytes
+
+
 class Entry:
     """Bits of `flags` in EntryRow and VersionRow."""
 
@@ -191,6 +198,8 @@ BODIES = Table("bodies", BodyRow, 1)
 BULK = Table("bulk", BulkRow, 1)
 APPLIED = Table("applied", AppliedRow, 1)
 COMPLETED = Table("completed", CompletedRow, 1)
+COMPLETED_AT = Table("completed_at", CompletedAtRow, 1)
 TABLES: tuple[Table[Row], ...] = (
     BUCKETS, ENTRIES, VERSIONS, VERSION_IDS, UPLOADS, PARTS, BODIES, BULK, APPLIED, COMPLETED,
+    COMPLETED_AT,
 )  # fmt: skip

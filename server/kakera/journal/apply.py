@@ -19,6 +19,7 @@ from kakera.index.tables import (
     BUCKETS,
     BULK,
     COMPLETED,
+    COMPLETED_AT,
     ENTRIES,
     PARTS,
     UPLOADS,
@@ -28,6 +29,7 @@ from kakera.index.tables import (
     BodyRow,
     BucketRow,
     BulkRow,
+    CompletedAtRow,
     CompletedRow,
     Entry,
     EntryRow,
@@ -117,10 +119,11 @@ def apply(fact: Fact, rows: Rows) -> list[Change]:
 def prune(floor_sequence: int, rows: Rows) -> list[Change]:
     """What a raised floor takes from the tables that remember commands (R7, R16)."""
     changes: list[Change] = [RemoveRange(APPLIED, (0,), (floor_sequence,))]
-    low: Key = (b"",)
-    while page := rows.scan(COMPLETED, low, None, limit=limits.REPLAY_BATCH_RECORDS):
-        changes.extend(Remove(COMPLETED, (row.upload_id,)) for row in page if row.sequence < floor_sequence)
-        low = (page[-1].upload_id + b"\0",)
+    low = 0
+    while page := rows.scan(COMPLETED_AT, (low,), (floor_sequence,), limit=limits.REPLAY_BATCH_RECORDS):
+        changes.extend(Remove(COMPLETED, (row.upload_id,)) for row in page)
+        low = page[-1].sequence + 1
+    changes.append(RemoveRange(COMPLETED_AT, (0,), (floor_sequence,)))
     return changes
 
 
@@ -350,6 +353,7 @@ def _take_parts(draft: _Draft, meta: ObjectMeta, fact: Fact) -> None:
     draft.remove(UPLOADS, (meta.bucket_id, meta.key, meta.body_id))
     reply = codec.encode(msgspec.structs.replace(reply_of(fact), value=meta.mtime_ms, body=meta.etag.encode()))
     draft.put(COMPLETED, CompletedRow(meta.body_id, fact.sequence, reply))
+    draft.put(COMPLETED_AT, CompletedAtRow(fact.sequence, meta.body_id))
 
 
 # --- uploads ----------------------------------------------------------------------------------------------------------

@@ -90,12 +90,26 @@ def authenticate(request: Request, keys: Mapping[str, KeyHolder], *, now: float,
         if "X-Amz-Algorithm" in query or "X-Amz-Signature" in query or "X-Amz-Credential" in query:
             if authorization:
                 raise _two_mechanisms(authorization)
-            return _prove(request, _query_claim(request, now, region), keys)
+            identity = _prove(request, _query_claim(request, now, region), keys)
+            _take_hoisted(request)
+            return identity
         if "AWSAccessKeyId" in query:
             raise _two_mechanisms(authorization) if authorization else _old_mechanism()
     if authorization:
         return _prove(request, _header_claim(request, authorization, now, region), keys)
     return _anonymous(request)
+
+
+_HOISTED = ("x-amz-checksum-", "x-amz-sdk-checksum-algorithm")
+
+
+def _take_hoisted(request: Request) -> None:
+    """Pre-signers move headers into the query, where the signature covers them as well: what they say of the body
+    holds as if they were headers. A header of the same name must say the same."""
+    for name, value in request.query.items():
+        lowered = name.lower()
+        if lowered.startswith(_HOISTED) and request.headers.setdefault(lowered, value) != value:
+            raise AuthError("InvalidRequest", f"{lowered} differs between the query and the headers.")
 
 
 def _anonymous(request: Request) -> Identity:
