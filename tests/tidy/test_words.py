@@ -86,8 +86,9 @@ def test_no_trace_of_a_machine_or_a_registry() -> None:
 
 
 def test_traces_are_noticed() -> None:
-    assert traces("see /work" "/main/x") and traces("/home" "/me/x") and traces("https://py" "pi.org/simple")
-    assert not traces("networks/ro" "ot/x and $HOME/work/x and a/home/b/c")
+    at = "/"  # joined here, so that this file holds no trace itself
+    assert traces(f"see {at}work/main/x") and traces(f"{at}home/me/x") and traces(f"https:{at}{at}pypi.{'org'}/simple")
+    assert not traces(f"networks{at}root/x and $HOME{at}work/x and a{at}home/b/c")
 
 
 def test_the_lock_is_whole() -> None:

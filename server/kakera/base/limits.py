@@ -71,7 +71,7 @@ MAX_COMMAND_BYTES = 4 * MIB  # 128 KiB body as 12+4 fragments plus meta, with ro
 MAX_BATCH_COMMANDS = 512  # bounds the time one index transaction may hold
 MAX_BATCH_BYTES = 8 * MIB  # bounds one write per drive, so the sync stays within the laggard limit
 RESEND_LIMIT_S = 30.0  # a worker gives up (503, unknown) after this; ids are kept longer (R16)
-APPLIED_IDS_LOADED = 1_000_000  # ids read back at start: more than RESEND_LIMIT_S at twice the best rate measured
+APPLIED_IDS_LOADED = 400_000  # ids read back at start, 240 bytes each: twice RESEND_LIMIT_S at 6,600 commands a second
 MAX_PENDING_COMMANDS = 4096  # per worker; above it the worker answers Busy
 MAX_PENDING_BYTES = 64 * MIB  # bodies that wait at the committer, or in one worker for it: 340 of the largest inline
 MAX_FRAME_BYTES = 64 * MIB  # a frame of MAX_FRAME_COMMANDS inline bodies fits many times; a corrupt length does not
@@ -101,6 +101,7 @@ INDEX_MMAP_BYTES = 256 * MIB  # reads of the database without a copy; shared bet
 INDEX_WAL_BYTES = 64 * MIB  # above it a checkpoint is due: page look-ups in the WAL slow down as it grows
 INDEX_BUSY_S = 5.0  # how long a writer waits for a lock; only a checkpoint's end ever holds one
 INDEX_CHECKPOINT_WAIT_S = 0.2  # how long the end of a checkpoint may wait for the batch under way and for readers
+INDEX_PENDING_ROWS = 4096  # read or changed in the open transaction and kept: a full batch's; 2 MiB at most
 INDEX_STATEMENTS = 256  # prepared and kept: 10 tables with about 10 shapes each
 
 # --- listing ----------------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class Acceptor:
         self._slot = slot
         self._begun: set[asyncio.Task[None]] = set()
         self._yielding: asyncio.TimerHandle | None = None
-        listening.setblocking(False)
+        listening.settimeout(0.0)
         self._loop.add_reader(listening.fileno(), self._readable)
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ class Acceptor:
             connection, _address = self._socket.accept()
         except OSError:
             return  # another worker has it, the client is gone, or there are no descriptors left: asked again
-        connection.setblocking(False)
+        connection.settimeout(0.0)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         task = self._loop.create_task(self._begin(connection))
         self._begun.add(task)
@@ -127,7 +127,7 @@ class FairServer(Server):
         ]
 
     def _connection(self) -> asyncio.Protocol:
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg, operator, assignment]
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return made

@@ -20,16 +20,17 @@ import msgspec
 
 from kakera.base import errors, faults, limits
 from kakera.index.interface import Key, Mark, TransactionFailed, Unusable, failing
+from kakera.index.pending import Pending
 from kakera.index.statements import APPLICATION_ID, FORMAT, SCHEMA, Statements
 from kakera.index.tables import TABLES, R, Row, Table
 
 _encode = msgspec.msgpack.Encoder().encode
 _STATEMENTS = {table.name: Statements(table) for table in TABLES}
-# What SQLite says of a file that is no longer what was written to it.
-_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})  # not what was written
 _SUSPECT = "-suspect"
 _COMMITS_A_LOOK = 64  # how often the length of the WAL is looked at
 _PUT_MARK = "UPDATE mark SET sequence = ?, segment = ?, end = ?"
+_UNKNOWN = object()
 _GET_MARK = "SELECT sequence, segment, end FROM mark"
 
 
@@ -58,6 +59,7 @@ class SqliteIndex:
         # Why the open transaction can only be rolled back. On FULL, IOERR and NOMEM SQLite has already done so and is
         # back in autocommit: whatever was written after it would be visible at once, without the rest.
         self._failed = ""
+        self._pending = Pending()
         self._wal = -1
         self._checkpointing = threading.Lock()
         if os.path.exists(path + _SUSPECT):
@@ -89,8 +91,15 @@ class SqliteIndex:
         try:
             if self._failed:
                 raise TransactionFailed(self._failed)
-            found = self._execute(statements.get, key).fetchone()
-            return statements.decode(found[0]) if found is not None else None
+            if not self._writing:
+                found = self._execute(statements.get, key).fetchone()
+                return statements.decode(found[0]) if found is not None else None
+            row: R | None = self._pending.known(table.name, key, _UNKNOWN)
+            if row is _UNKNOWN:
+                found = self._execute(statements.get, key).fetchone()
+                row = statements.decode(found[0]) if found is not None else None
+                self._pending.learn(table.name, key, row)
+            return row
         except (sqlite3.Error, msgspec.DecodeError) as error:
             self._reading_failed(error)
 
@@ -100,6 +109,8 @@ class SqliteIndex:
         try:
             if self._failed:
                 raise TransactionFailed(self._failed)
+            if self._writing:
+                self._flush()
             found = self._execute(sql, (*low, *(high or ()), limit)).fetchall()
             decode = statements.decode
             return [decode(row) for (row,) in found]
@@ -130,31 +141,49 @@ class SqliteIndex:
         self._writing = True
 
     def put(self, table: Table[R], row: R) -> None:
-        statements = _STATEMENTS[table.name]
+        self._check_open()
+        if self._pending.full:
+            self._flush()
+            self._pending.forget()
         try:
-            parameters = (*statements.key_of(row), _encode(row))
+            key = _STATEMENTS[table.name].key_of(row)
+            self._pending.put(table.name, key, row, _encode(row))
         except Exception as error:
             self._failed = f"{self._path}: {error}"
             raise
-        self._write(statements.put, parameters)
 
     def delete(self, table: Table[Row], key: Key) -> None:
         if len(key) != table.keys:
             raise ValueError(f"{table.name} has {table.keys} key columns")
-        self._write(_STATEMENTS[table.name].delete, key)
+        self._check_open()
+        self._pending.delete(table.name, key)
 
     def delete_range(self, table: Table[Row], low: Key, high: Key) -> None:
+        self._check_open()
+        self._flush()
+        self._pending.forget()
         self._write(_STATEMENTS[table.name].delete_range(len(low), len(high)), (*low, *high))
 
-    def _write(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        """One change inside the transaction, never outside: the first that fails is the last that is tried."""
+    def _check_open(self) -> None:
+        """Changes happen inside the transaction, never outside: the first that fails is the last that is tried."""
         if not self._writing:
             raise RuntimeError("no transaction is open")
         if self._failed or not self._connection.in_transaction:
             self._failed = self._failed or f"{self._path}: SQLite has rolled the transaction back"
             raise TransactionFailed(self._failed)
+
+    def _flush(self) -> None:
+        """Hand the engine what is pending, so that it sees it in its order."""
+        for table, puts, deletes in self._pending.take():
+            if deletes:
+                self._write(_STATEMENTS[table].delete, deletes, many=True)
+            if puts:
+                self._write(_STATEMENTS[table].put, puts, many=True)
+
+    def _write(self, sql: str, parameters: Sequence[Any] = (), *, many: bool = False) -> None:
+        self._check_open()
         try:
-            self._execute(sql, parameters)
+            (self._cursor.executemany if many else self._execute)(sql, parameters)
         except Exception as error:
             self._failed = f"{self._path}: {error}"
             if isinstance(error, sqlite3.Error):
@@ -167,6 +196,7 @@ class SqliteIndex:
         try:
             with failing():
                 faults.hit("index.commit", f"before {self._path}")
+                self._flush()
                 self._write(_PUT_MARK, mark)
                 self._execute("COMMIT")
                 self._writing = False
@@ -182,6 +212,7 @@ class SqliteIndex:
     def rollback(self) -> None:
         self._writing = False
         self._failed = ""
+        self._pending.forget()
         if self._connection.in_transaction:
             try:
                 self._execute("ROLLBACK")

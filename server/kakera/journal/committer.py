@@ -43,7 +43,7 @@ class _Batch:
         self.replies: list[Reply | None] = [None] * count
         self.proposals: list[Proposal] = []
         self.facts: list[Fact] = []
-        self.ids: dict[bytes, Reply] = {}
+        self.ids: dict[bytes, Ok] = {}
         self.dropped: set[int] = set()
         self.taking = False  # between the first row of a record and its last
 

@@ -17,8 +17,9 @@ Task = Callable[[], None]
 class _Round:
     """One task a lane, waited for together."""
 
-    def __init__(self, expected: int) -> None:
+    def __init__(self, expected: int, need: int) -> None:
         self._left = expected
+        self._need = need
         self._good = 0
         self._change = threading.Condition()
         self.errors: dict[int, BaseException | None] = {}
@@ -28,18 +29,20 @@ class _Round:
             self.errors[slot] = error
             self._left -= 1
             self._good += error is None
-            self._change.notify()
+            # Whoever waits has nothing to do at any other time, and each waking costs two changes of thread.
+            if not self._left or (error is None and self._good == self._need):
+                self._change.notify()
 
-    def wait(self, need: int, limit_s: float) -> dict[int, BaseException | None]:
-        """Until all are done; late ones only `limit_s` longer than the first `need` (R2, R12). A machine that is slow
-        as a whole loses no drive early: when `need` never come, all are late after LANE_STALL_S. Returns slot ->
-        outcome of those that came."""
+    def wait(self, limit_s: float) -> dict[int, BaseException | None]:
+        """Until all are done; late ones only `limit_s` longer than the first `need` of them (R2, R12). A machine that
+        is slow as a whole loses no drive early: when `need` never come, all are late after LANE_STALL_S. Returns slot
+        -> outcome of those that came."""
         started_s = time.monotonic()
         enough_s = 0.0
         with self._change:
             while self._left:
                 now_s = time.monotonic()
-                if self._good >= need and not enough_s:
+                if self._good >= self._need and not enough_s:
                     enough_s = now_s
                 until_s = enough_s + limit_s if enough_s else started_s + max(limit_s, limits.LANE_STALL_S)
                 if now_s >= until_s:
@@ -107,10 +110,10 @@ class Lanes:
                 failed[slot] = Late(f"drive {slot} is still busy with an earlier write")
             else:
                 free[slot] = task
-        round_ = _Round(len(free))
+        round_ = _Round(len(free), min(need, len(free)))
         for slot, task in free.items():
             self._lanes[slot].put(task, round_)
-        outcome = round_.wait(min(need, len(free)), self._limit_s)
+        outcome = round_.wait(self._limit_s)
         for slot in free:
             if slot not in outcome:
                 self._lanes[slot].busy_with(round_)

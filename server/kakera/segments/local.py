@@ -61,6 +61,7 @@ class LocalDrive:
 
     def __init__(self, path: Path, identity: Identity, *, domain: str = "") -> None:
         self.path = path
+        self._identity_path = str(path / IDENTITY_FILE)
         self.slot = identity.slot
         self.drive_id = identity.drive
         self.domain = domain or f"slot-{identity.slot}"
@@ -85,7 +86,7 @@ class LocalDrive:
     def check(self) -> None:
         """Raise DriveAbsent unless this is still the drive that was opened. One stat while nothing changed."""
         try:
-            now = os.stat(self.path / IDENTITY_FILE)
+            now = os.stat(self._identity_path)
         except OSError as error:
             raise DriveAbsent(errno.ENODEV, "no identity file", str(self.path)) from error
         mark = (now.st_dev, now.st_ino, now.st_mtime_ns)
@@ -130,7 +131,10 @@ class LocalDrive:
 
     def sync(self, strand: Strand) -> None:
         handle = self._open(strand)
-        sync_file(handle.fd, str(self._path(strand)))
+        if faults.plan is None:
+            os.fdatasync(handle.fd)
+        else:
+            sync_file(handle.fd, str(self._path(strand)))
         # Bytes synced into a file that was removed, or on a drive that was swapped meanwhile, are not there after a
         # crash.
         if os.fstat(handle.fd).st_nlink == 0:

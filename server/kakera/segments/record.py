@@ -38,6 +38,7 @@ FULL = struct.Struct("<4sBBBBQQ16sIIIIII")
 CRCS = struct.Struct("<III")  # body crc, m << 8, record crc: bytes 52 to 64
 _TAIL = struct.Struct("<I")
 _END = struct.Struct("<III")  # body crc, m << 8, record crc
+_BYTES = tuple(bytes((number,)) for number in range(256))
 _ALIGN = 8
 
 crc32c: Callable[[bytes], int] = google_crc32c.value  # the C implementation takes bytes only
@@ -139,12 +140,12 @@ class Draft(NamedTuple):
 class Encoder:
     """Lays one draft on strand after strand of a segment; what they share is packed and its crc computed once."""
 
-    __slots__ = ("_common", "_crc", "_draft", "_k", "_lead", "_mk", "length")
+    __slots__ = ("_common", "_crc", "_draft", "_lead", "_mk", "_tail", "length")
 
     def __init__(self, draft: Draft, segment: int, sequence: int) -> None:
         self._draft = draft
         self._lead = MAGIC + bytes((draft.type, draft.flags))
-        self._k = draft.k
+        self._tail = _BYTES[draft.k]
         self._mk = draft.m << 8
         meta = draft.meta
         self._common = _COMMON.pack(segment, sequence, draft.command_id, len(meta), draft.body_bytes, draft.body_size)
@@ -153,7 +154,7 @@ class Encoder:
 
     def strand(self, index: int, body_crc: int) -> bytes:
         """The 64 header bytes for strand `index`, whose body (or crc table) has `body_crc`."""
-        lead = self._lead + bytes((index, self._k))
+        lead = self._lead + _BYTES[index] + self._tail
         crc = extend(self._crc, lead + _TAIL.pack(body_crc))
         return lead + self._common + _END.pack(body_crc, self._mk, crc)
 
