@@ -100,8 +100,8 @@ class FakeDrive:
     def read(self, strand: Strand, offset: int, length: int) -> bytes:
         return bytes(self._file(strand).cache[offset : offset + length])
 
-    def read_now(self, strand: Strand, offset: int, length: int) -> bytes | None:
-        return self.read(strand, offset, length)
+    def read_now(self, strand: Strand, offset: int, length: int) -> bytearray | None:
+        return bytearray(self.read(strand, offset, length))
 
     def strands(self, kind: str) -> Iterator[tuple[int, int]]:
         if self.away:

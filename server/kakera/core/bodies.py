@@ -62,14 +62,20 @@ async def _in_chunks(store: Store, body_id: bytes, source: BodySource) -> list[C
     """Fill a chunk, hand it on, fill the next: no more than two in memory (R11)."""
     chunk_bytes = store.profile.chunk_bytes
     chunks: list[ChunkRef] = []
-    buffer = bytearray()
+    pieces: list[bytes | memoryview] = []  # of the chunk being filled: copied once, when it is full
+    held_bytes = 0
     while piece := await source.read():
-        buffer += piece
-        while len(buffer) >= chunk_bytes:
-            chunks.append(await store.bulk.append(body_id, len(chunks), bytes(memoryview(buffer)[:chunk_bytes])))
-            del buffer[:chunk_bytes]
-    if buffer:
-        chunks.append(await store.bulk.append(body_id, len(chunks), bytes(buffer)))
+        pieces.append(piece)
+        held_bytes += len(piece)
+        while held_bytes >= chunk_bytes:
+            held_bytes -= chunk_bytes
+            last = memoryview(pieces.pop())
+            cut = len(last) - held_bytes
+            chunk = b"".join((*pieces, last[:cut]))
+            pieces = [last[cut:]] if held_bytes else []
+            chunks.append(await store.bulk.append(body_id, len(chunks), chunk))
+    if pieces:
+        chunks.append(await store.bulk.append(body_id, len(chunks), b"".join(pieces)))
     return chunks
 
 
@@ -146,7 +152,7 @@ async def open_parts(store: Store, meta: ObjectMeta, start: int, stop: int) -> O
     return opened
 
 
-async def stream(store: Store, opened: OpenBody, start: int, stop: int) -> AsyncIterator[bytes]:
+async def stream(store: Store, opened: OpenBody, start: int, stop: int) -> AsyncIterator[bytes | memoryview]:
     """start..stop of the object, a chunk at a time. Raises Damaged when the store cannot go on: the connection must
     break (R3).
     """
@@ -175,7 +181,7 @@ async def _read(store: Store, location: Location) -> RecordRead:
         raise errors.Damaged("a part was cleaned away while it was read") from error
 
 
-async def _chunks(store: Store, piece: Piece, start: int, stop: int) -> AsyncIterator[bytes]:
+async def _chunks(store: Store, piece: Piece, start: int, stop: int) -> AsyncIterator[bytes | memoryview]:
     at = 0
     for chunk in piece.chunks:
         high = min(stop, at + chunk.size)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from collections.abc import AsyncIterator
 from typing import NamedTuple, Protocol
 
 from kakera.core.values import BucketInfo, ByteRange, Digests, ObjectRead, ReadCondition
@@ -42,7 +41,7 @@ class SourceBody:
 
     def __init__(self, read: ObjectRead, algorithm: str, running: Running | None) -> None:
         self._read = read
-        self._pieces: AsyncIterator[bytes] | None = None if isinstance(read.body, bytes) else aiter(read.body)
+        self._pieces = None if isinstance(read.body, bytes) else aiter(read.body)
         self._whole = read.body if isinstance(read.body, bytes) else b""
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._algorithm = algorithm
@@ -50,7 +49,8 @@ class SourceBody:
         self._size_bytes = 0
         self.declared_bytes = read.stop - read.start
 
-    async def read(self) -> bytes:
+    async def read(self) -> bytes | memoryview:
+        piece: bytes | memoryview
         if self._pieces is None:
             piece, self._whole = self._whole, b""
         else:

@@ -113,7 +113,7 @@ class ObjectRead(NamedTuple):
     info: ObjectInfo
     start: int
     stop: int
-    body: bytes | AsyncIterator[bytes]
+    body: bytes | AsyncIterator[bytes | memoryview]
     close: Callable[[], None]
     part_count: int = 0
 

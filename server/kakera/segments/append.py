@@ -35,7 +35,7 @@ class Coded(NamedTuple):
     """A chunk ready for its strands: everything but segment and sequence."""
 
     draft: Draft
-    fragments: list[bytes]
+    fragments: list[memoryview]
     tables: list[bytes]
     crcs: list[int]  # of the table, or of the fragment when it has none
     crc: int  # of the chunk
@@ -46,7 +46,7 @@ def encode_chunk(k: int, m: int, body_id: bytes, number: int, data: Buffer) -> C
     """Code and checksum one chunk: 1.5 ms for 4 MiB, 4+2."""
     whole = as_bytes(data)
     crc = crc32c(whole)
-    fragments = codec(k, m).encode(whole)
+    fragments = codec(k, m).encode_chunk(whole)
     tables = [crc_table(fragment) for fragment in fragments]
     crcs = [crc32c(table or fragment) for table, fragment in zip(tables, fragments, strict=True)]
     meta = _ENCODE(DataMeta(number, crc))

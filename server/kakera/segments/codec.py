@@ -59,6 +59,14 @@ class Codec:
         made: list[bytes] = self._driver.encode(data if type(data) is bytes else bytes(data))
         return [piece[_LIBRARY_HEADER_BYTES:] for piece in made]
 
+    def encode_chunk(self, data: bytes) -> list[memoryview]:
+        """`encode` without its copies, for large bodies: data fragments are views of `data` itself, where padding
+        leaves them so."""
+        made: list[bytes] = self._driver.encode(data)
+        length, whole = fragment_length(self.k, len(data)), memoryview(data)
+        cut = [whole[at : at + length] for at in range(0, len(data) - length + 1, length)]
+        return [*cut, *(memoryview(piece)[_LIBRARY_HEADER_BYTES:] for piece in made[len(cut) :])]
+
     def decode(self, fragments: Mapping[int, Buffer], size: int) -> bytes:
         """The `size` bytes from any k fragments by index; a plain join when the data fragments are there.
 

@@ -72,7 +72,7 @@ class Drive(Protocol):
         """Up to `length` bytes (fewer only at the end of the file)."""
         ...
 
-    def read_now(self, strand: Strand, offset: int, length: int) -> bytes | None:
+    def read_now(self, strand: Strand, offset: int, length: int) -> bytearray | None:
         """As `read`, but None when it would have to wait for the device (RWF_NOWAIT)."""
         ...
 

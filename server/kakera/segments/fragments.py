@@ -6,6 +6,7 @@ What every reader, healer and scrubber does first (R3). Blocking, no state.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -173,19 +174,19 @@ def read_span(drive: Drive, ref: ChunkRef, span: Span, *, k: int, wait: bool) ->
     length = fragment_length(k, ref.size)
     unit = limits.CRC_BLOCK_BYTES
     first, last = span.start // unit, -(-span.stop // unit)
-    read = drive.read if wait else drive.read_now
+    read: Callable[[Strand, int, int], bytes | bytearray | None] = drive.read if wait else drive.read_now
     if length <= unit or (last - first) * unit * 2 >= length:
         whole = read(strand, ref.offset, ref.length)
         if whole is None:
             return None
-        head, body_at = whole, 0
+        head = bytes(whole[: ref.length - length])
         first, last = (0, 1) if length <= unit else (first, last)
     else:
         head_bytes = ref.length - length  # header, meta, table; the padding adds at most 7 bytes of the body
         part = read(strand, ref.offset, head_bytes)
         if part is None:
             return None
-        head, body_at = part, -1
+        whole, head = None, bytes(part)
     if len(head) < HEADER_BYTES:
         raise Bad("empty: the strand ends before it")
     header = judge_head(head, strand, span.strand, ref.length)
@@ -196,8 +197,8 @@ def read_span(drive: Drive, ref: ChunkRef, span: Span, *, k: int, wait: bool) ->
     if header.k != k or header.body_bytes != length:
         raise Bad("another profile")
     low, high = first * unit, min(last * unit, length)
-    if body_at == 0:
-        body = memoryview(head)[at + low : at + high]
+    if whole is not None:
+        body = memoryview(whole)[at + low : at + high]
     else:
         part = read(strand, ref.offset + at + low, high - low)
         if part is None:
@@ -213,13 +214,13 @@ def read_span(drive: Drive, ref: ChunkRef, span: Span, *, k: int, wait: bool) ->
 def _verify_span(header: Header, table: bytes, body: memoryview, first: int) -> None:
     """Blocks `first`... of a body against its crc table (or, below one unit, the whole body). Raises Bad."""
     if not table:
-        if crc32c(bytes(body)) != header.body_crc:
+        if crc32c(body) != header.body_crc:
             raise Bad("body damaged", punched=looks_punched(bytes(body)))
         return
     if crc32c(table) != header.body_crc:
         raise Bad("crc table damaged")
     unit = limits.CRC_BLOCK_BYTES
     for number, at in enumerate(range(0, len(body), unit), first):
-        piece = bytes(body[at : at + unit])
+        piece = body[at : at + unit]
         if crc32c(piece) != _CRC.unpack_from(table, 4 * number)[0]:
-            raise Bad("body damaged", punched=looks_punched(piece))
+            raise Bad("body damaged", punched=looks_punched(bytes(piece)))

@@ -158,7 +158,7 @@ class LocalDrive:
             faults.hit("drive.read", str(self._path(strand)))
         return data
 
-    def read_now(self, strand: Strand, offset: int, length: int) -> bytes | None:
+    def read_now(self, strand: Strand, offset: int, length: int) -> bytearray | None:
         handle = self._handles.get(strand)
         if handle is None or faults.plan is not None:
             return None  # opening may wait; a test's delay must not run on an event loop
@@ -167,7 +167,7 @@ class LocalDrive:
             got = os.preadv(handle.fd, (buffer,), offset, _NOWAIT)
         except OSError:
             return None  # EAGAIN: not in memory; anything else is for `read` to tell
-        return bytes(buffer) if got == length else None
+        return buffer if got == length else None
 
     # --- strands: files
     # ------------------------------------------------------------------------------------------------------

@@ -28,7 +28,6 @@ from kakera.segments.record import (
     MAGIC,
     Header,
     crc32c,
-    extend,
     parse_header,
     record_length,
     verify_head,
@@ -72,9 +71,10 @@ class Reader:
         strand = layout.strand
         drives = layout.data
         turn = (offset >> 6) % len(drives)
-        first = drives[turn].read_now(strand, offset, length)
-        if first is None:
+        found = drives[turn].read_now(strand, offset, length)
+        if found is None:
             return None
+        first = bytes(found)
         (
             magic, type_, flags, index, k, named, sequence, command_id, meta_bytes, body_bytes, body_size, body_crc,
             mk, crc,
@@ -89,7 +89,7 @@ class Reader:
         common = b"".join((first[8:52], first[56:60], meta))
         shared = crc32c(common)
         body = first[meta_end:body_end]
-        if extend(shared, first[:8] + first[52:56]) != crc or crc32c(body) != body_crc:
+        if crc32c(first[:8] + first[52:56], shared) != crc or crc32c(body) != body_crc:
             return None
         header = Header(
             type_, flags, index, k, segment, sequence, command_id,
@@ -103,16 +103,17 @@ class Reader:
         for at, drive in enumerate(drives):
             if at == turn:
                 continue
-            data = drive.read_now(strand, offset, length)
-            if data is None:
+            found = drive.read_now(strand, offset, length)
+            if found is None:
                 return None
+            data = bytes(found)
             body = data[meta_end:body_end]
             body_crc, _, crc = CRCS.unpack_from(data, 52)
             if (
                 data[:6] != lead
                 or data[6] != at
                 or crc32c(body) != body_crc
-                or extend(shared, data[:8] + data[52:56]) != crc  # over the first strand's meta: the same record
+                or crc32c(data[:8] + data[52:56], shared) != crc  # over the first strand's meta: the same record
             ):
                 return None
             bodies[at] = body
@@ -132,7 +133,7 @@ class Reader:
             return None
         if (header.segment, header.strand, header.length) != (segment, turn, length):
             return None
-        return RecordRead(header, data[HEADER_BYTES : HEADER_BYTES + header.meta_bytes], None)
+        return RecordRead(header, bytes(data[HEADER_BYTES : HEADER_BYTES + header.meta_bytes]), None)
 
     async def read(self, place: Place, kind: str = JOURNAL) -> RecordRead:
         """The record with its body, from any k good strands.
@@ -153,7 +154,7 @@ class Reader:
         piece = next(iter(gathered.pieces.values()))
         return RecordRead(piece.header, piece.meta, None)
 
-    async def chunk(self, ref: ChunkRef, start: int, stop: int) -> bytes:
+    async def chunk(self, ref: ChunkRef, start: int, stop: int) -> bytes | memoryview:
         """Bytes start..stop of a chunk (0 <= start <= stop <= ref.size). Reads and verifies the crc blocks touched
         only; decodes the whole chunk when a strand is missing, damaged or slow. Raises as `read`."""
         if not 0 <= start <= stop <= ref.size:
@@ -179,7 +180,7 @@ class Reader:
         layout = self._map.known(BULK, ref.segment)
         return layout is not None and not layout.data
 
-    async def _chunk_waiting(self, layout: Layout, ref: ChunkRef, start: int, stop: int) -> bytes | None:
+    async def _chunk_waiting(self, layout: Layout, ref: ChunkRef, start: int, stop: int) -> bytes | memoryview | None:
         """The healthy path when the device has to be asked. None: a strand failed or is late."""
         futures = [
             self._threads.submit(
@@ -270,7 +271,7 @@ def _decode_chunk(gathered: Gathered, ref: ChunkRef) -> bytes:
     return whole
 
 
-def _chunk_now(layout: Layout, ref: ChunkRef, start: int, stop: int) -> bytes | None:
+def _chunk_now(layout: Layout, ref: ChunkRef, start: int, stop: int) -> bytes | memoryview | None:
     """The range when all of it is in memory and right, else None."""
     pieces = []
     try:
@@ -284,11 +285,11 @@ def _chunk_now(layout: Layout, ref: ChunkRef, start: int, stop: int) -> bytes | 
     return _join_ranges(pieces)
 
 
-def _join_ranges(pieces: Sequence[Ranged | None]) -> bytes | None:
+def _join_ranges(pieces: Sequence[Ranged | None]) -> bytes | memoryview | None:
     """The bytes in order; None when the pieces are of different chunks."""
     good = [piece for piece in pieces if piece is not None]
     if len(good) != len(pieces) or len({piece[1:] for piece in good}) != 1:
         return None
     if len(good) == 1:
-        return bytes(good[0].data)
+        return good[0].data
     return b"".join([piece.data for piece in good])

@@ -25,7 +25,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
-import google_crc32c
+from awscrt import checksums
 
 from kakera.base import limits
 
@@ -41,8 +41,7 @@ _END = struct.Struct("<III")  # body crc, m << 8, record crc
 _BYTES = tuple(bytes((number,)) for number in range(256))
 _ALIGN = 8
 
-crc32c: Callable[[bytes], int] = google_crc32c.value  # the C implementation takes bytes only
-extend: Callable[[int, bytes], int] = google_crc32c.extend
+crc32c: Callable[..., int] = checksums.crc32c  # (bytes-like, crc of what stands before = 0)
 
 
 class Type(IntEnum):
@@ -114,7 +113,7 @@ def crc_table(body: Buffer) -> bytes:
     size = len(body)
     if size <= limits.CRC_BLOCK_BYTES:
         return b""
-    whole = as_bytes(body)
+    whole = memoryview(body)
     block = limits.CRC_BLOCK_BYTES
     return b"".join([_TAIL.pack(crc32c(whole[at : at + block])) for at in range(0, size, block)])
 
@@ -149,20 +148,20 @@ class Encoder:
         self._mk = draft.m << 8
         meta = draft.meta
         self._common = _COMMON.pack(segment, sequence, draft.command_id, len(meta), draft.body_bytes, draft.body_size)
-        self._crc = extend(crc32c(self._common + _TAIL.pack(self._mk)), meta)
+        self._crc = crc32c(meta, crc32c(self._common + _TAIL.pack(self._mk)))
         self.length = record_length(len(meta), draft.body_bytes)
 
     def strand(self, index: int, body_crc: int) -> bytes:
         """The 64 header bytes for strand `index`, whose body (or crc table) has `body_crc`."""
         lead = self._lead + _BYTES[index] + self._tail
-        crc = extend(self._crc, lead + _TAIL.pack(body_crc))
+        crc = crc32c(lead + _TAIL.pack(body_crc), self._crc)
         return lead + self._common + _END.pack(body_crc, self._mk, crc)
 
     def whole(self, index: int, body: Buffer = b"") -> bytes:
         """The complete record for strand `index`: header, meta, table, body, padding."""
         d = self._draft
         table = crc_table(body)
-        head = self.strand(index, crc32c(table) if table else crc32c(as_bytes(body)))
+        head = self.strand(index, crc32c(table) if table else crc32c(body))
         used = HEADER_BYTES + len(d.meta) + len(table) + len(body)
         return b"".join((head, d.meta, table, body, bytes(self.length - used)))
 
@@ -189,9 +188,9 @@ def verify_head(header: Header, buffer: Buffer, offset: int = 0) -> bool:
     meta_at = offset + HEADER_BYTES
     if len(view) < meta_at + header.meta_bytes:
         return False
-    crc = crc32c(bytes(view[offset + 8 : offset + 52]) + bytes(view[offset + 56 : offset + 60]))
-    crc = extend(crc, bytes(view[meta_at : meta_at + header.meta_bytes]))
-    crc = extend(crc, bytes(view[offset : offset + 8]) + _TAIL.pack(header.body_crc))
+    crc = crc32c(view[offset + 56 : offset + 60], crc32c(view[offset + 8 : offset + 52]))
+    crc = crc32c(view[meta_at : meta_at + header.meta_bytes], crc)
+    crc = crc32c(bytes(view[offset : offset + 8]) + _TAIL.pack(header.body_crc), crc)
     return crc == header.record_crc
 
 
@@ -200,5 +199,5 @@ def verify_body(header: Header, body: Buffer, table: Buffer = b"") -> bool:
     if len(body) != header.body_bytes:
         return False
     if header.body_bytes <= limits.CRC_BLOCK_BYTES:
-        return crc32c(as_bytes(body)) == header.body_crc
-    return crc32c(as_bytes(table)) == header.body_crc and crc_table(body) == bytes(table)
+        return crc32c(body) == header.body_crc
+    return crc32c(table) == header.body_crc and crc_table(body) == bytes(table)

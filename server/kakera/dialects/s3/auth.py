@@ -100,12 +100,15 @@ def authenticate(request: Request, keys: Mapping[str, KeyHolder], *, now: float,
     return _anonymous(request)
 
 
+_HOISTED_HINT = b"checksum"
 _HOISTED = ("x-amz-checksum-", "x-amz-sdk-checksum-algorithm")
 
 
 def _take_hoisted(request: Request) -> None:
     """Pre-signers move headers into the query, where the signature covers them as well: what they say of the body
     holds as if they were headers. A header of the same name must say the same."""
+    if _HOISTED_HINT not in request.raw_query.lower():
+        return
     for name, value in request.query.items():
         lowered = name.lower()
         if lowered.startswith(_HOISTED) and request.headers.setdefault(lowered, value) != value:

@@ -24,14 +24,14 @@ class OpenStream:
 
     __slots__ = ("_pieces", "_read")
 
-    def __init__(self, read: ObjectRead, pieces: AsyncIterator[bytes]) -> None:
+    def __init__(self, read: ObjectRead, pieces: AsyncIterator[bytes | memoryview]) -> None:
         self._read: ObjectRead | None = read
         self._pieces = pieces
 
     def __aiter__(self) -> OpenStream:
         return self
 
-    async def __anext__(self) -> bytes:
+    async def __anext__(self) -> bytes | memoryview:
         try:
             return await self._pieces.__anext__()
         except BaseException:
