@@ -29,6 +29,7 @@ QUICK_WIDES = [
     "bodies, PUT and PUT: kill, 2 drops, batches of two",
     "bodies, PUT and DEL: kill, power cut, move, drop, batches of two",
     "bodies, PUT and DEL: kill, move, 2 drops, a streaming read",
+    "bodies, PUT and DEL: 2 kills, 2 punches, a streaming read, batches of two",
 ]
 
 

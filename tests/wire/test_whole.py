@@ -226,6 +226,72 @@ def test_space_of_the_dead_is_given_back(whole: Whole) -> None:
     assert whole.doctor("--deep")["exposed"] is False
 
 
+def test_dead_data_among_the_living_is_punched(whole: Whole) -> None:
+    """Too much lives in the segment for a copy to pay: the dead give their space back where they lie, over a crash of
+    everything, and neither healing nor `doctor` takes a hole for damage."""
+    whole.start()
+    objects = Objects(whole)
+    objects.put(*(MIB for _ in range(20)))
+    assert whole.stop() == 0  # the worker's open segment is sealed by its end
+    whole.start()
+    objects.client = whole.client()
+    (segment,) = strands(whole, "bulk")
+
+    def blocks(slot: int) -> int:
+        return (whole.drive(slot) / "bulk" / segment).stat().st_blocks
+
+    before = [blocks(slot) for slot in range(6)]
+    for key in list(objects.there)[2:14:2]:
+        objects.delete(key)
+    eventually(lambda: all(blocks(slot) < before[slot] * 0.8 for slot in range(6)))
+    assert strands(whole, "bulk") == {segment}, "nothing was copied"
+    objects.check()
+    assert whole.process is not None
+    whole.process.kill()
+    whole.process.wait()
+    eventually(lambda: whole.status() == "silent")
+    whole.start()
+    objects.client = whole.client()
+    objects.check()
+    report = whole.doctor("--deep")
+    assert not report["exposed"], report["exposures"]
+    assert report["orphan_bytes"] > 0
+    (whole.drive(2) / "bulk" / segment).unlink()
+    eventually(lambda: not whole.doctor()["exposed"])
+    assert blocks(2) < before[2] * 0.8, "the strand that was made again has the holes of the others"
+    objects.check()
+
+
+def test_what_is_lost_is_named_and_what_is_dead_is_not_missed(whole: Whole) -> None:
+    whole.start()
+    objects = Objects(whole)
+    objects.put(*(MIB for _ in range(10)))
+    assert whole.stop() == 0
+    whole.start()
+    objects.client = whole.client()
+    (segment,) = strands(whole, "bulk")
+    dead, lost, *_ = objects.there
+    paths = [whole.drive(slot) / "bulk" / segment for slot in range(3)]
+    for at in (4096 + 1000, 3 * MIB // 8 + 8192):  # within the fragments of the first object, and of the second
+        for path in paths:
+            with path.open("r+b") as strand:
+                strand.seek(at)
+                byte = strand.read(1)[0]
+                strand.seek(at)
+                strand.write(bytes([byte ^ 1]))
+    objects.delete(dead)
+    report = whole.doctor("--deep")
+    (line,) = report["exposures"]
+    assert line["segment"] == f"bulk {segment}" and line["reason"].endswith(f"lost: bucket/{lost}"), line
+    objects.delete(lost)
+    heal = whole.folder / "state/jobs/heal"
+    heal.mkdir(parents=True, exist_ok=True)
+    (heal / f"bulk-{segment}").write_text("as a reader reports it")  # nothing that counts is damaged any more
+    eventually(lambda: not whole.doctor()["heal_queue"])
+    assert not whole.doctor("--deep")["exposed"]
+    objects.check()
+
+
 def test_access_lines_name_what_was_asked(whole: Whole) -> None:
     whole.start()
     objects = Objects(whole)

@@ -53,4 +53,4 @@ def gc(config: ConfigPath = CONFIG, now: Now = False) -> None:
 
     if not now:
         raise Stop("the background process does this by itself; --now does it at once")
-    run_loops(load_config(config), ("compact", "gc", "clean"))
+    run_loops(load_config(config), ("punch", "compact", "gc", "clean"))

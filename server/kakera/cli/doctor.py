@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,12 @@ from kakera.base import errors, limits
 from kakera.base.ids import segment_name
 from kakera.cli.terms import CONFIG, ConfigPath, Stop, load_config
 from kakera.config import Config
+
+if TYPE_CHECKING:
+    from kakera.index.interface import Rows
+    from kakera.index.sqlite import SqliteIndex
+    from kakera.segments.census import SegmentCensus
+    from kakera.workers.references import DirectReferences
 
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
 Deep = Annotated[bool, typer.Option("--deep", help="read and verify every byte, not only headers and lengths")]
@@ -111,19 +117,35 @@ def _exposures(config: Config, drives: Any, journal: dict[int, int] | None, repo
     for kind in (JOURNAL, BULK):
         report.segments[kind] = len(list_segments(drives, kind))
     if deep:
-        report.exposures += _deep(drives, journal, report)
+        index = _open_index(config)
+        report.exposures += _deep(drives, journal, report, index)
+        if index is not None:
+            index.close()
         return
     for kind, segment, reason in find_short(drives, journal):
         report.exposures.append({"segment": f"{kind} {segment_name(segment)}", "reason": reason})
 
 
-def _deep(drives: Any, journal: dict[int, int] | None, report: Report) -> Iterator[dict[str, str]]:
-    """Every record of every strand, with a progress bar."""
+def _open_index(config: Config) -> SqliteIndex | None:
+    """None: there is none, or it cannot be read. All DATA then counts."""
+    from kakera.assemble import Paths
+    from kakera.index.sqlite import SqliteIndex
+
+    try:
+        return SqliteIndex(str(Paths.of(config).database), read_only=True)
+    except (errors.KakeraError, OSError):
+        return None
+
+
+def _deep(drives: Any, journal: dict[int, int] | None, report: Report, index: Rows | None) -> Iterator[dict[str, str]]:
+    """Every record of every strand, with a progress bar. With an index only DATA that something refers to counts."""
     from rich.console import Console
     from rich.progress import track
 
     from kakera.segments.census import Target, census, list_segments
     from kakera.segments.drive import BULK, JOURNAL
+    from kakera.segments.map import SegmentMap
+    from kakera.workers.references import DirectReferences
 
     targets = [Target(BULK, segment) for segment in list_segments(drives, BULK)]
     for segment in list_segments(drives, JOURNAL):
@@ -131,11 +153,58 @@ def _deep(drives: Any, journal: dict[int, int] | None, report: Report) -> Iterat
             targets.append(Target(JOURNAL, segment))
         elif segment in journal:
             targets.append(Target(JOURNAL, segment, journal[segment] or None))
+    refers = DirectReferences(index, SegmentMap(drives)) if index is not None else None
+    live = _live_bytes(index)
+    report.orphan_bytes = 0 if refers else None
     console = Console(stderr=True)
-    for found in track(census(targets, drives), "reading", len(targets), console=console, transient=True):
-        if not found.full:
-            reason = f"strands to heal: {found.to_heal()}" + (f"; {len(found.lost)} records lost" if found.lost else "")
-            yield {"segment": f"{found.target.kind} {segment_name(found.target.segment)}", "reason": reason}
+    for target in track(targets, "reading", len(targets), console=console, transient=True):
+        (found,) = census((target,), drives, refers=refers)
+        report.orphan_bytes = None if report.orphan_bytes is None else report.orphan_bytes + found.orphan_bytes
+        reason = f"strands to heal: {found.to_heal()}" if not found.full else ""
+        if target.kind == BULK and refers is not None and index is not None:
+            reason += _lost_objects(found, refers, index, live.pop(target.segment, 0))
+            refers.forget()
+        elif found.lost:
+            reason += f"; {len(found.lost)} records lost"
+        if reason:
+            yield {"segment": f"{target.kind} {segment_name(target.segment)}", "reason": reason.removeprefix("; ")}
+    for segment in live:
+        if index is not None and (names := _held_names(index, segment)):
+            yield {"segment": f"bulk {segment_name(segment)}", "reason": f"on no present drive; lost: {names}"}
+
+
+def _live_bytes(index: Rows | None) -> dict[int, int]:
+    """Bulk segment -> bytes that were referred to before anything was read."""
+    from kakera.index.tables import BULK
+
+    found: dict[int, int] = {}
+    after = 0
+    while index is not None and (rows := index.scan(BULK, (after,), None, limit=limits.MAX_LIST_KEYS)):
+        found |= {row.segment: row.live_bytes for row in rows}
+        after = rows[-1].segment + 1
+    return found
+
+
+def _lost_objects(found: SegmentCensus, refers: DirectReferences, index: Rows, live_before: int) -> str:
+    """The objects whose DATA cannot be decoded, or of whose DATA no strand shows so much as a head."""
+    from kakera.index.tables import BULK
+    from kakera.workers.references import bodies_in, names_of
+
+    segment = found.target.segment
+    lost = list(found.lost_bodies)
+    row = index.get(BULK, (segment,))
+    if min(live_before, row.live_bytes if row else 0) > found.live_bytes:
+        for body_id in bodies_in(index, segment):
+            places = {place for place in refers.places(body_id) or () if place[0] == segment}
+            lost += [body_id] if places - refers.seen else []
+    return f"; lost: {names_of(index, lost)}" if lost else ""
+
+
+def _held_names(index: Rows, segment: int) -> str:
+    """Whose bodies lie in a segment that no present drive has; "": it was moved and dropped meanwhile."""
+    from kakera.workers.references import bodies_in, names_of
+
+    return names_of(index, list(bodies_in(index, segment)))
 
 
 def _stored(database: Path, strands: int, report: Report) -> None:

@@ -140,7 +140,8 @@ class Clean(msgspec.Struct, array_like=True, tag=11, frozen=True, gc=False):
     """One step of the background (R14). what = "roll": seal the open journal segment, so that it can be healed;
     "clean": move what is live out of the oldest segment (value 1: again); "finish": raise the floor above it and drop
     it, once "clean" answered 0; "drop_bulk": no row refers to bulk segment `segment`, and from now on no command may:
-    its strands can go (R7)."""
+    its strands can go; "close_bulk": from now on no command may name DATA there that no row refers to: what is dead
+    stays dead (R7)."""
 
     id: bytes
     what: str

@@ -19,7 +19,7 @@ from kakera.journal.apply import Fact, apply, execute, reply_of
 from kakera.journal.chain import Journal, Settings
 from kakera.journal.cleaning import Cleaner
 from kakera.journal.commands import Ok, Reply, SegmentInfo, StatusReply
-from kakera.journal.decide import Proposal, decide, refusal, segments_named
+from kakera.journal.decide import Proposal, decide, refusal, segments_added
 from kakera.journal.lanes import Lanes
 from kakera.journal.members import Members
 from kakera.journal.once import Applied
@@ -44,7 +44,7 @@ class _Batch:
         self.proposals: list[Proposal] = []
         self.facts: list[Fact] = []
         self.ids: dict[bytes, Ok] = {}
-        self.dropped: set[int] = set()
+        self.closed: set[int] = set()
         self.taking = False  # between the first row of a record and its last
 
 
@@ -60,9 +60,9 @@ class Committer:
         self._probed_at_s = 0.0
         self._retry_at_s, self._retry_after_s = 0.0, limits.DRIVE_PROBE_S
         self._wanted: set[str] = set()
-        # Bulk segments whose drop was granted. A command that names one was sent by a worker that died, and its pin
-        # with it; the set may die with this process because the queue of such commands does too (R7).
-        self._dropped: set[int] = set()
+        # Bulk segments that take nothing new: dropped, or being punched. A command that adds DATA there was sent by a
+        # worker that died, its pin with it; the set may die with this process as the queue of such commands does (R7).
+        self._closed: set[int] = set()
         self._batches = self._commands = 0
         self._full = False
         self.mode = "starting"
@@ -78,7 +78,7 @@ class Committer:
             mode, reason, undecided = opening.open_journal(self.journal)
             if mode == "ready":
                 self._applied.load(self.index)
-                self._dropped.clear()
+                self._closed.clear()
             self.mode, self.reason, self.undecided = mode, reason, undecided
         except Unusable:
             raise  # a successor makes the index anew
@@ -152,9 +152,9 @@ class Committer:
             return self._clean(command, turn)
         if self._full and isinstance(command, _ADDS):
             raise errors.OutOfSpace("drives are full: only deletes are taken")
-        dropped = self._dropped | turn.dropped
-        if dropped and any(segment in dropped for segment in segments_named(command)):
-            raise errors.Unavailable("the bulk segment of this body was dropped")
+        closed = self._closed | turn.closed
+        if closed and segments_added(command, self.index) & closed:
+            raise errors.Unavailable("the bulk segment of this body takes nothing new any more")
         decision = decide(command, self.index, self.journal.sequence + len(turn.proposals) + 1)
         fact = None
         for proposal in decision.proposals:
@@ -166,10 +166,10 @@ class Committer:
 
     def _clean(self, command: commands.Clean, turn: _Batch) -> Ok:
         """value 1: there is more to do. What must not happen inside a batch (rolling) happens after it, in `tick`."""
-        if command.what == "drop_bulk":
-            if self.index.get(BULK, (command.segment,)) is not None:
+        if command.what in ("drop_bulk", "close_bulk"):
+            if command.what == "drop_bulk" and self.index.get(BULK, (command.segment,)) is not None:
                 raise errors.OperationAborted("the segment is referred to")
-            turn.dropped.add(command.segment)
+            turn.closed.add(command.segment)
             return Ok(value=1)
         if command.what in ("roll", "finish"):
             self._wanted.add(command.what)
@@ -230,7 +230,7 @@ class Committer:
             self._take(proposal, turn)
 
     def _commit(self, turn: _Batch) -> None:
-        self._dropped |= turn.dropped
+        self._closed |= turn.closed
         if not turn.facts:
             self.index.rollback()
             self._cleaner.settled()

@@ -7,6 +7,7 @@ that order.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from kakera.base import errors, limits
 from kakera.base.ids import NULL_VERSION
 from kakera.index.interface import Rows
 from kakera.index.tables import (
+    BODIES,
     BUCKETS,
     COMPLETED,
     ENTRIES,
@@ -73,8 +75,8 @@ def decide(command: commands.Command, rows: Rows, next_sequence: int) -> Decisio
     return _DECIDERS[type(command)](command, rows, next_sequence)
 
 
-def segments_named(command: commands.Command) -> list[int]:
-    """Bulk segments that hold the body a command speaks of."""
+def segments_added(command: commands.Command, rows: Rows) -> set[int]:
+    """Bulk segments in which the command would give its body DATA that the body does not have there yet."""
     if isinstance(command, commands.Put):
         record = Type.OBJECT
     elif isinstance(command, commands.PutPart):
@@ -82,8 +84,15 @@ def segments_named(command: commands.Command) -> list[int]:
     elif isinstance(command, commands.Rewrite):
         record = Type(command.record)
     else:
-        return []
-    return [chunk.segment for chunk in codec.meta_of(record, command.meta).chunks]
+        return set()
+    meta: ObjectMeta | PartMeta = codec.meta_of(record, command.meta)
+    named: Counter[int] = Counter()
+    for chunk in meta.chunks:
+        named[chunk.segment] += chunk.length
+    if named and isinstance(command, commands.Rewrite):
+        body = rows.get(BODIES, (meta.body_id if isinstance(meta, ObjectMeta) else meta.part_id,))
+        named.subtract(dict(codec.SEGMENT_BYTES.decode(body.segments)) if body else {})
+    return {segment for segment, length in named.items() if length > 0}
 
 
 # --- conditions -------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from kakera.segments.meta import DataMeta
 from kakera.segments.record import Type
 from kakera.segments.walk import Found, Throttle, walk
 
-Refers = Callable[[bytes, int, int], bool]  # body id, chunk number, offset: does the journal refer to this DATA?
+Refers = Callable[[bytes, int, int], bool]  # body id, segment, offset: does the journal refer to this DATA?
 _DATA = msgspec.msgpack.Decoder(DataMeta)
 
 
@@ -40,7 +40,8 @@ class SegmentCensus(NamedTuple):
     """What was found of one segment.
 
     strands: index -> slot. missing: indices without a strand on a present drive. faults: index -> [(offset, reason)] of
-    records that count and are not whole there. lost: offsets of records that count and cannot be decoded. orphans: only
+    records that count and are not whole there. lost: offsets of records that count and cannot be decoded; lost_bodies:
+    the ids of those that are DATA. orphans: only
     when it was asked who refers to DATA. gaps: [start, stop) between records that no strand can tell anything about; in
     a journal segment what was there is lost, in bulk it may never have been written: live_bytes below what the index
     says tells. live_bytes, orphan_bytes: of each strand, its header not counted.
@@ -53,6 +54,7 @@ class SegmentCensus(NamedTuple):
     missing: list[int]
     faults: dict[int, list[tuple[int, str]]]
     lost: list[int]
+    lost_bodies: list[bytes]
     orphans: list[Orphan]
     gaps: list[tuple[int, int]]
     records: int
@@ -117,6 +119,7 @@ def examine(target: Target, drives: Drives, *, refers: Refers | None, throttle: 
     upto = target.upto if target.upto is not None else longest(drives, target.kind, target.segment)
     faults: dict[int, list[tuple[int, str]]] = {}
     lost: list[int] = []
+    lost_bodies: list[bytes] = []
     orphans: list[Orphan] = []
     gaps: list[tuple[int, int]] = []
     records = live_bytes = orphan_bytes = end = 0
@@ -145,13 +148,16 @@ def examine(target: Target, drives: Drives, *, refers: Refers | None, throttle: 
             faults.setdefault(index, []).append((found.offset, reason))
         if not found.decodable:
             lost.append(found.offset)
+            if found.header.type == Type.DATA:
+                lost_bodies.append(found.header.command_id)
     if target.upto is not None and end < target.upto:
         lost.append(end)  # the journal says that there is more
     strands = {index: drive.slot for index, drive in layout.drives.items()}
     missing = [index for index in range(layout.k + layout.m) if index not in strands]
     return SegmentCensus(
-        target, layout.k, layout.m, strands, missing, faults, lost, orphans, gaps, records, live_bytes, orphan_bytes
-    )
+        target, layout.k, layout.m, strands, missing, faults, lost, lost_bodies, orphans, gaps, records, live_bytes,
+        orphan_bytes,
+    )  # fmt: skip
 
 
 def never_acked(found: Found, layout: Layout) -> bool:
@@ -170,6 +176,6 @@ def _orphan(found: Found, target: Target, refers: Refers | None) -> Orphan | Non
         number = _DATA.decode(found.meta).number
     except msgspec.DecodeError:
         return None
-    if refers(header.command_id, number, found.offset):
+    if refers(header.command_id, target.segment, found.offset):
         return None
     return Orphan(target.segment, found.offset, found.length, header.command_id, number)

@@ -7,18 +7,22 @@ DATA in it. Only quiet segments are compacted, punched or dropped.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from kakera.base import clock, limits
 from kakera.segments.bulk import BulkWriter
-from kakera.segments.census import Orphan
-from kakera.segments.drive import BULK, Strand
+from kakera.segments.census import Refers, longest
+from kakera.segments.drive import BULK, Drive, Strand
+from kakera.segments.fragments import Bad, read_head
 from kakera.segments.identity import Drives
+from kakera.segments.map import learn
 from kakera.segments.meta import ChunkRef
 from kakera.segments.pins import Pins
 from kakera.segments.reader import Reader
-from kakera.segments.record import HEADER_BYTES, parse_header
+from kakera.segments.record import HEADER_BYTES, Type
+from kakera.segments.walk import Throttle, heads
 
 
 class Usage(NamedTuple):
@@ -117,39 +121,70 @@ def _remove(drives: Drives, segment: int) -> None:
         raise failed
 
 
-def punch(drives: Drives, pins: Pins, orphans: Sequence[Orphan]) -> int:
-    """Give back the bodies of dead DATA of one quiet segment. Header, meta and table stay, so that the strand can still
-    be walked. Returns bytes given back over all drives (0 while a stream holds the segment).
+class Dead(NamedTuple):
+    """DATA that nobody refers to and nobody will: offset and length of its record, and the body it was of."""
 
-    Holding the lock for a moment is enough: a stream that comes later got its location from an index in which these
-    chunks are dead already.
+    offset: int
+    length: int
+    body_id: bytes
+
+
+def worth_punching(usage: Usage, live_before: int, *, live_ratio: float, pressed: bool) -> bool:
+    """Is what died since the last punching (live_before: BulkRow then, or the size) worth a walk over the heads? Pure.
+
+    Below `live_ratio` compaction wins all of it, headers and padding too, unless the drives are too full to copy.
     """
-    won = 0
-    for segment in {orphan.segment for orphan in orphans}:
-        exclusive = pins.try_exclusive(segment)
-        if exclusive is None:
+    died_bytes = min(live_before, usage.size_bytes) - usage.live_bytes
+    if pressed:
+        return died_bytes >= limits.PAGE_BYTES
+    if usage.live_bytes < live_ratio * usage.size_bytes:
+        return False
+    return died_bytes * limits.PUNCH_SHARE >= usage.size_bytes
+
+
+def find_dead(drives: Drives, segment: int, refers: Refers, throttle: Throttle) -> tuple[list[Dead], int]:
+    """The dead DATA of a segment that takes nothing new, and the bytes of the others. Blocking."""
+    dead, live_bytes = [], 0
+    for offset, header in heads(learn(drives, Strand(BULK, segment)), longest(drives, BULK, segment), throttle):
+        if header.type != Type.DATA:
             continue
-        with exclusive:
-            pass
-        strand = Strand(BULK, segment)
-        for drive in drives.present.values():
-            for orphan in orphans:
-                if orphan.segment == segment:
-                    won += _punch_one(drives, drive.slot, strand, orphan)
+        if refers(header.command_id, segment, offset):
+            live_bytes += header.length
+        else:
+            dead.append(Dead(offset, header.length, header.command_id))
+    return dead, live_bytes
+
+
+def punch(drives: Drives, pins: Pins, segment: int, dead: Sequence[Dead], throttle: Throttle) -> int | None:
+    """Give back the bodies of dead DATA of one quiet segment that takes nothing new. Header, meta and table stay, so
+    that the strand can still be walked. Returns bytes given back over all drives, None while somebody holds it.
+
+    Holding the lock for a moment is enough: who comes later looks its location up again once it has its pin, in an
+    index where these chunks are dead already. A crash in between leaves some strands punched: nobody reads them.
+    """
+    exclusive = pins.try_exclusive(segment)
+    if exclusive is None:
+        return None
+    with exclusive:
+        pass
+    won = 0
+    strand = Strand(BULK, segment)
+    for index, drive in learn(drives, strand).drives.items():
+        with contextlib.suppress(FileNotFoundError):
+            won += sum(_punch_one(drive, strand, index, one, throttle) for one in dead)
+            drive.sync(strand)
     return won
 
 
-def _punch_one(drives: Drives, slot: int, strand: Strand, orphan: Orphan) -> int:
+def _punch_one(drive: Drive, strand: Strand, index: int, dead: Dead, throttle: Throttle) -> int:
     """Only what is provably that record's body: a strand whose header there is damaged is left alone."""
-    drive = drives.present[slot]
+    throttle.take(limits.PAGE_BYTES)
     try:
-        header = parse_header(drive.read(strand, orphan.offset, HEADER_BYTES))
-        if header is None or header.length != orphan.length or header.command_id != orphan.body_id:
-            return 0
-        body_at = orphan.offset + HEADER_BYTES + header.meta_bytes + header.table_bytes
-        whole = header.body_bytes // limits.PAGE_BYTES * limits.PAGE_BYTES
-        if whole:
-            drive.punch(strand, body_at, header.body_bytes)
-    except FileNotFoundError:
+        header = read_head(drive, strand, index, (dead.offset, dead.length)).header
+    except Bad:
         return 0
-    return whole
+    if header.type != Type.DATA or header.command_id != dead.body_id:
+        return 0
+    body_at = dead.offset + HEADER_BYTES + header.meta_bytes + header.table_bytes
+    drive.punch(strand, body_at, header.body_bytes)
+    return header.body_bytes // limits.PAGE_BYTES * limits.PAGE_BYTES

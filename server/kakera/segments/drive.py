@@ -85,7 +85,7 @@ class Drive(Protocol):
         ...
 
     def punch(self, strand: Strand, offset: int, length: int) -> None:
-        """Give back the space of a range; it reads as zeros afterwards."""
+        """Give back the whole pages of a range; they read as zeros afterwards. Not durable before `sync`."""
         ...
 
     def drop(self, strand: Strand) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kakera.base import faults, limits
 from kakera.segments.drive import Identity
-from kakera.segments.record import Buffer, crc32c
+from kakera.segments.record import Buffer, as_bytes, crc32c
 
 IDENTITY_FILE = "kakera.json"
 FORMAT = 1
@@ -33,6 +33,16 @@ def write_all(fd: int, buffers: Sequence[Buffer], offset: int) -> None:
         if step == 0:
             raise OSError(5, "the drive takes no bytes")
         done += step
+
+
+def write_sparse(fd: int, piece: Buffer, offset: int) -> None:
+    """Write what is not zero: a strand made again must not fill the holes of the one before. The caller sets the
+    length in the end. Raises OSError."""
+    data = as_bytes(piece)
+    for at in range(0, len(data), limits.CRC_BLOCK_BYTES):
+        block = data[at : at + limits.CRC_BLOCK_BYTES]
+        if block.count(0) < len(block):
+            write_all(fd, [block], offset + at)
 
 
 def sync_file(fd: int, subject: str) -> None:

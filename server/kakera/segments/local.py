@@ -26,6 +26,7 @@ from kakera.segments.files import (
     sync_file,
     sync_folder,
     write_all,
+    write_sparse,
 )
 from kakera.segments.record import Buffer
 
@@ -200,8 +201,9 @@ class LocalDrive:
             at = 0
             for piece in source:
                 faults.hit("drive.write", str(aside))
-                write_all(fd, [piece], at)
+                write_sparse(fd, piece, at)
                 at += len(piece)
+            os.ftruncate(fd, at)
             sync_file(fd, str(aside))
             self.check()
             faults.hit("drive.rename", str(path))
@@ -219,7 +221,6 @@ class LocalDrive:
         path = str(self._path(strand))
         faults.hit("drive.punch", path)
         punch_hole(handle.fd, offset, length)
-        sync_file(handle.fd, path)
         faults.hit("drive.punch", path)
 
     def drop(self, strand: Strand) -> None:

@@ -40,12 +40,13 @@ class Throttle:
 class Window:
     """One strand read forward through a buffer. One that cannot be read is empty from there on, with its reason."""
 
-    def __init__(self, drive: Drive, strand: Strand, index: int, throttle: Throttle) -> None:
+    def __init__(self, drive: Drive, strand: Strand, index: int, throttle: Throttle, window_bytes: int) -> None:
         self.drive = drive
         self.index = index
         self.failed = ""
         self._strand = strand
         self._throttle = throttle
+        self._window_bytes = window_bytes
         self._data = b""
         self._at = 0
 
@@ -53,7 +54,7 @@ class Window:
         """Up to `length` bytes at `offset`; fewer at the end of the strand."""
         start = offset - self._at
         if start < 0 or start + length > len(self._data):
-            size = max(length, limits.SCAN_WINDOW_BYTES)
+            size = max(length, self._window_bytes)
             self._throttle.take(size)
             try:
                 self._data = self.drive.read(self._strand, offset, size)
@@ -90,21 +91,35 @@ class Found(NamedTuple):
 
 def walk(layout: Layout, upto: int, throttle: Throttle) -> Iterator[Found]:
     """Every record before byte `upto`, in order."""
-    windows = {index: Window(drive, layout.strand, index, throttle) for index, drive in layout.drives.items()}
+    windows = _windows(layout, throttle, limits.SCAN_WINDOW_BYTES)
+    for offset, header in _places(windows, layout.strand, upto):
+        yield _found(windows, layout.strand, offset, header)
+
+
+def heads(layout: Layout, upto: int, throttle: Throttle) -> Iterator[tuple[int, Header]]:
+    """Offset and header of every record before byte `upto`, in order; no body is read."""
+    return _places(_windows(layout, throttle, limits.PAGE_BYTES), layout.strand, upto)
+
+
+def _windows(layout: Layout, throttle: Throttle, size: int) -> dict[int, Window]:
+    return {index: Window(drive, layout.strand, index, throttle, size) for index, drive in layout.drives.items()}
+
+
+def _places(windows: dict[int, Window], strand: Strand, upto: int) -> Iterator[tuple[int, Header]]:
     offset = 0
     last = -1  # sequences rise along a strand: bytes that look like an older record are not the next one
     while offset < upto:
-        header = _agreed(windows, layout.strand, offset, last)
+        header = _agreed(windows, strand, offset, last)
         if header is None:
             stop = min(upto, offset + limits.MAX_SCAN_SKIP_BYTES)
-            after = _next_record(windows, layout.strand, range(offset + _ALIGN, stop), last)
+            after = _next_record(windows, strand, range(offset + _ALIGN, stop), last)
             if after is None:
                 return
             offset = after
             continue
         if offset + header.length > upto:
             return
-        yield _found(windows, layout.strand, offset, header)
+        yield offset, header
         offset += header.length
         last = header.sequence
 

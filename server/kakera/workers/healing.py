@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from kakera.base import clock, errors, limits
 from kakera.base.ids import new_id, segment_name
+from kakera.index.interface import Rows
 from kakera.index.tables import BULK as BULK_ROWS
 from kakera.journal.commands import Clean, StatusReply
 from kakera.observe.log import get_logger
@@ -21,6 +22,7 @@ from kakera.segments.suspects import Suspects
 from kakera.workers.context import Work
 from kakera.workers.loop import IDLE, Progress
 from kakera.workers.queue import Job
+from kakera.workers.references import References, names_of
 
 log = get_logger("workers")
 SEALING = "the open journal segment is being sealed first"
@@ -124,6 +126,7 @@ class HealLoop:
         self._work = work
         self.interval_s = float(work.config.background.interval_s)
         self._not_before: dict[tuple[str, int], float] = {}
+        self._failures: dict[tuple[str, int], int] = {}
         self._drives_then: object = None
 
     async def step(self) -> Progress:
@@ -131,6 +134,7 @@ class HealLoop:
         if work.drives.present is not self._drives_then:
             self._drives_then = work.drives.present
             self._not_before.clear()
+            self._failures.clear()
         now_s = clock.monotonic_s()
         jobs = work.queue.jobs()
         due = [job for job in jobs if self._not_before.get(job[:2], 0.0) <= now_s]
@@ -143,9 +147,16 @@ class HealLoop:
         except (errors.ReadOnly, errors.Damaged, OSError) as error:
             why = str(error)
         if why:
-            self._not_before[job[:2]] = now_s + (limits.HEAL_SEALING_S if why == SEALING else limits.HEAL_RETRY_S)
+            self._not_before[job[:2]] = now_s + self._wait_s(job, why)
             log.warning("heal put off", kind=job.kind, segment=segment_name(job.segment), reason=why)
         return Progress(more=len(due) > 1, done=int(not why), left=len(jobs) - int(not why), unit="segments", note=why)
+
+    def _wait_s(self, job: Job, why: str) -> float:
+        """Later and later: what cannot be healed is read as a whole at every try."""
+        if why == SEALING:
+            return limits.HEAL_SEALING_S
+        failures = self._failures[job[:2]] = min(self._failures.get(job[:2], -1) + 1, limits.HEAL_DOUBLINGS)
+        return limits.HEAL_RETRY_S * float(2**failures)
 
     async def _heal(self, job: Job, status: StatusReply) -> str:
         """Why it is not done; "" when it is."""
@@ -162,7 +173,7 @@ class HealLoop:
                 work.queue.done(job)  # it counts no more: what is left of it will be dropped
                 return ""
             return "still being written"
-        found = await work.apart(self._examine, target)
+        found = await self._examine(target)
         strand = Strand(job.kind, job.segment)
         suspects = Suspects.of(work.config)
         doubted = {index for index, slot in found.strands.items() if slot in suspects.slots(strand)}
@@ -172,14 +183,17 @@ class HealLoop:
             )
             suspects.clear(strand, healed.slot)
             log.info("healed", kind=job.kind, segment=segment_name(job.segment), strand=index, drive=healed.slot)
-        found = await work.apart(self._examine, target)
+        found = await self._examine(target)
         if not found.full:
-            return _what_is_left(found)
+            return _what_is_left(found, work.rows())
         work.queue.done(job)
+        self._failures.pop(job[:2], None)
         return ""
 
-    def _examine(self, target: Target) -> SegmentCensus:
-        return examine(target, self._work.drives, refers=None, throttle=self._work.throttle)
+    async def _examine(self, target: Target) -> SegmentCensus:
+        """Only what somebody refers to counts: dead DATA may be damaged, punched, or never have been whole."""
+        work, refers = self._work, References(self._work)
+        return await work.apart(lambda: examine(target, work.drives, refers=refers, throttle=work.throttle))
 
 
 def learn_slots(drives: Drives, job: Job) -> set[int]:
@@ -187,9 +201,10 @@ def learn_slots(drives: Drives, job: Job) -> set[int]:
     return {drive.slot for drive in learn(drives, Strand(job.kind, job.segment)).drives.values()}
 
 
-def _what_is_left(found: SegmentCensus) -> str:
+def _what_is_left(found: SegmentCensus, rows: Rows) -> str:
     if found.lost:
-        return f"{len(found.lost)} records cannot be decoded from the present drives"
+        names = f": {names_of(rows, found.lost_bodies)}" if found.lost_bodies else ""
+        return f"{len(found.lost)} records cannot be decoded from the present drives{names}"
     return f"strands {found.to_heal()} are still not whole"
 
 
@@ -218,6 +233,7 @@ class ScrubLoop:
             for segment in await work.apart(list_segments, work.drives, kind)
             if kind != cursor.kind or segment > cursor.after
         }
+        refers = References(work)
         step = await work.apart(
             lambda: scrub_step(
                 work.drives,
@@ -225,6 +241,7 @@ class ScrubLoop:
                 lambda kind, segment: targets.get((kind, segment)),
                 throttle=work.throttle,
                 on_damage=work.queue.report,
+                refers=refers,
             )
         )
         pause_ms = clock.now_ms() + int(self._pause_s * 1000) if step.round_done else 0

@@ -11,14 +11,17 @@ from kakera.observe.log import get_logger
 from kakera.workers.context import Work
 from kakera.workers.healing import CensusLoop, HealLoop, ScrubLoop
 from kakera.workers.loop import Loop, Runner
-from kakera.workers.space import CleanLoop, CompactLoop, GcLoop
+from kakera.workers.space import CleanLoop, CompactLoop, GcLoop, PunchLoop
 
 log = get_logger("workers")
 
 
 def all_loops(work: Work) -> list[Loop]:
     """Every loop there is, in the order `doctor` shows them."""
-    return [CensusLoop(work), HealLoop(work), ScrubLoop(work), CompactLoop(work), GcLoop(work), CleanLoop(work)]
+    return [
+        CensusLoop(work), HealLoop(work), ScrubLoop(work), CompactLoop(work), PunchLoop(work), GcLoop(work),
+        CleanLoop(work),
+    ]  # fmt: skip
 
 
 async def serve(loops: Sequence[Loop], progress: Path) -> int:

@@ -1,5 +1,5 @@
-"""Space (R7): `compact` moves what is live out of sparse bulk segments, `gc` drops what nothing refers to, `clean`
-keeps the journal short."""
+"""Space (R7): `compact` moves what is live out of sparse bulk segments, `punch` gives back what is dead in the others,
+`gc` drops what nothing refers to, `clean` keeps the journal short."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from kakera.journal.commands import Body, Clean, Rewrite, StatusReply
 from kakera.journal.records import ObjectMeta
 from kakera.observe.log import get_logger
 from kakera.segments.census import list_segments, longest
-from kakera.segments.compact import Chunk, Usage, choose, drop, move
+from kakera.segments.compact import Chunk, Usage, choose, drop, find_dead, move, punch, worth_punching
 from kakera.segments.drive import BULK, Strand
 from kakera.segments.map import learn
 from kakera.segments.meta import ChunkRef
 from kakera.segments.record import Type
-from kakera.segments.walk import walk
-from kakera.workers.context import Holder, Work, holder_of
+from kakera.segments.walk import heads
+from kakera.workers.context import Work
 from kakera.workers.loop import IDLE, Progress
+from kakera.workers.references import Holder, References, holder_of
 
 log = get_logger("workers")
+_PUNCHED = "punch.json"
 
 
 class CompactLoop:
@@ -43,14 +45,7 @@ class CompactLoop:
     async def step(self) -> Progress:
         work = self._work
         await work.status()
-        sizes = await work.apart(list_segments, work.drives, BULK)
-        work.quiet.keep_only(sizes)
-        usages = []
-        for segment, lengths in sizes.items():
-            row = work.rows().get(BULK_ROWS, (segment,))
-            if row is not None:
-                live_bytes = row.live_bytes + limits.STRAND_HEADER_ALLOWANCE_BYTES
-                usages.append(Usage(segment, max(lengths.values()), live_bytes))
+        usages = await _usages(work)
         sparse = choose(usages, live_ratio=self._live_ratio, most=len(usages))
         sparse += [segment for segment in self._small(usages) if segment not in sparse]
         chosen = [segment for segment in sparse if work.quiet.check(segment)]
@@ -86,9 +81,9 @@ class CompactLoop:
         drives = self._work.drives
         upto = longest(drives, BULK, segment)
         found: dict[bytes, None] = {}
-        for record in walk(learn(drives, Strand(BULK, segment)), upto, self._work.throttle):
-            if record.header.type == Type.DATA:
-                found[record.header.command_id] = None
+        for _, header in heads(learn(drives, Strand(BULK, segment)), upto, self._work.throttle):
+            if header.type == Type.DATA:
+                found[header.command_id] = None
         return list(found)
 
     async def _move(self, segment: int, body_id: bytes) -> bool:
@@ -120,6 +115,78 @@ def moved_meta(holder: Holder, places: dict[ChunkRef, ChunkRef]) -> Any:
     if isinstance(holder.meta, ObjectMeta):
         return msgspec.structs.replace(holder.meta, chunks=chunks, order=holder.order)
     return msgspec.structs.replace(holder.meta, chunks=chunks)
+
+
+class PunchLoop:
+    """Gives back the bodies of dead DATA in quiet segments that are too full of life to be rewritten, or when the
+    drives are too full for copies. A segment is looked at again when enough has died in it since."""
+
+    name = "punch"
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self.interval_s = float(work.config.background.interval_s)
+
+    async def step(self) -> Progress:
+        work = self._work
+        await work.status()
+        usages = {usage.segment: usage for usage in await _usages(work)}
+        done = work.load(_PUNCHED, {})  # segment -> live bytes when it was punched last
+        pressed = await work.apart(_pressed, work)
+        ratio = limits.COMPACT_LIVE_RATIO
+        due = [
+            usage
+            for number, usage in usages.items()
+            if worth_punching(usage, done.get(str(number), usage.size_bytes), live_ratio=ratio, pressed=pressed)
+            and work.quiet.check(number)
+        ]
+        for at, usage in enumerate(due):
+            won_bytes = await self._punch(usage.segment)
+            if won_bytes is None:
+                continue  # a stream holds it: next time
+            kept = {key: live for key, live in done.items() if int(key) in usages}
+            work.save(_PUNCHED, {**kept, str(usage.segment): usage.live_bytes})
+            left = len(due) - at - 1
+            return Progress(left > 0, 1, left, "segments", f"{won_bytes} bytes given back")
+        return Progress(left=len(due), unit="segments")
+
+    async def _punch(self, segment: int) -> int | None:
+        """In this order: nothing new may come to be alive here; what is dead is found; nobody who found it alive still
+        reads; it goes (R7)."""
+        work = self._work
+        await work.journal.submit(Clean(new_id(), "close_bulk", segment))
+        refers = References(work)
+        dead, live_bytes = await work.apart(find_dead, work.drives, segment, refers, work.throttle)
+        row = work.rows().get(BULK_ROWS, (segment,))
+        if row is not None and live_bytes < row.live_bytes:
+            # An index with an error in it, or DATA that no drive shows now: not a moment to throw anything away.
+            raise errors.Damaged(f"{row.live_bytes - live_bytes} bytes of segment {segment_name(segment)} not found")
+        won_bytes = await work.apart(punch, work.drives, work.pins, segment, dead, work.throttle)
+        if won_bytes:
+            log.info("punched", segment=segment_name(segment), chunks=len(dead), bytes=won_bytes)
+        return won_bytes
+
+
+async def _usages(work: Work) -> list[Usage]:
+    """Every bulk segment that something refers to."""
+    sizes = await work.apart(list_segments, work.drives, BULK)
+    work.quiet.keep_only(sizes)
+    usages = []
+    for segment, lengths in sizes.items():
+        row = work.rows().get(BULK_ROWS, (segment,))
+        if row is not None:
+            live_bytes = row.live_bytes + limits.STRAND_HEADER_ALLOWANCE_BYTES
+            usages.append(Usage(segment, max(lengths.values()), live_bytes))
+    return usages
+
+
+def _pressed(work: Work) -> bool:
+    """Is a drive near its reserve? Blocking."""
+    for drive in work.drives.present.values():
+        with contextlib.suppress(OSError):
+            if drive.space().free_bytes < 2 * work.config.space.reserve_bytes:
+                return True
+    return False
 
 
 class GcLoop:
@@ -173,7 +240,7 @@ class CleanLoop:
         status = await work.status()
         state = work.load("clean.json", {"until": 0, "live_bytes": 0})
         if not state["until"]:
-            if not (self.due(status, state["live_bytes"]) or await work.apart(self._pressed)):
+            if not (self.due(status, state["live_bytes"]) or await work.apart(_pressed, work)):
                 return IDLE
             state["until"] = status.chain[-1].segment
             work.save("clean.json", state)
@@ -190,14 +257,6 @@ class CleanLoop:
         total = sum(info.end for info in status.chain)
         floor = limits.CLEAN_KEEP_SEGMENTS * self._work.config.journal.segment_bytes
         return len(status.chain) > 1 and total > max(floor, 2 * live_bytes)
-
-    def _pressed(self) -> bool:
-        reserve = self._work.config.space.reserve_bytes
-        for drive in self._work.drives.present.values():
-            with contextlib.suppress(OSError):
-                if drive.space().free_bytes < 2 * reserve:
-                    return True
-        return False
 
     async def _move(self, status: StatusReply) -> bool:
         """Steps of the oldest segment; True when it is gone and the next may follow at once."""

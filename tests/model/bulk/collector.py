@@ -1,4 +1,4 @@
-"""The collector: copies live DATA away and asks for MOVED, drops what nobody needs (R7)."""
+"""The collector: copies live DATA away and asks for MOVED, drops what nobody needs, punches dead DATA (R7)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from tests.model.bulk.state import (
     DROPPED,
     NO_STRAND,
+    PUNCHED,
     Cfg,
     Collector,
+    Loc,
     State,
     pins,
     readable,
     send,
     shown,
     spend,
+    status,
     strand,
     with_strand,
 )  # fmt: skip
@@ -27,6 +30,7 @@ def collector(cfg: Cfg, s: State) -> Iterator[Step]:
     if col.phase == "idle" and not s.cold:
         yield from begin_move(cfg, s)
         yield from begin_drop(cfg, s)
+        yield from begin_punch(cfg, s)
     if col.phase == "copied":
         yield from settle_copy(cfg, s)
     if col.phase == "locked" and s.com:
@@ -40,6 +44,7 @@ def collector(cfg: Cfg, s: State) -> Iterator[Step]:
             for count in range(1, cfg.n):
                 t = unlink(s, col.seg, count)._replace(collector=Collector(), left=spend(s, kills=1))
                 yield f"KILL of the collector, S{col.seg} removed from {count} drives", t
+    yield from punch(cfg, s)
     if s.left.kills and col.phase != "idle":
         yield f"KILL of the collector ({col.phase})", s._replace(collector=Collector(), left=spend(s, kills=1))
 
@@ -101,3 +106,40 @@ def begin_drop(cfg: Cfg, s: State) -> Iterator[Step]:
                 f"collector finds S{seg} unheld and unreferred, drops it",
                 unlink(s, seg)._replace(left=spend(s, drops=1)),
             )
+
+
+def begin_punch(cfg: Cfg, s: State) -> Iterator[Step]:
+    """Only in a segment that nobody holds: its writer is gone."""
+    for seg in range(len(s.segs)):
+        if not s.left.punches or not s.com or seg in pins(cfg, s):
+            continue
+        t = s._replace(collector=Collector("closed", seg), left=spend(s, punches=1))
+        if cfg.rules.punch_closes:
+            t = send(t, ("CLOSE", seg))._replace(collector=Collector("closing", seg))
+        yield f"collector looks for dead DATA in S{seg}", t
+
+
+def punch(cfg: Cfg, s: State) -> Iterator[Step]:
+    """The row is looked at, then the pins, then the bytes go, drive by drive."""
+    col, row = s.collector, shown(s)
+    if col.phase == "closed" and not s.cold:
+        for loc in [(col.seg, at) for at in range(1, s.segs[col.seg] + 1)]:
+            if not row or loc not in row[1]:
+                yield f"collector finds {loc} dead", s._replace(collector=col._replace(phase="dead", loc=loc))
+    if col.phase == "dead" and not (cfg.rules.punch_pins and col.seg in pins(cfg, s)):
+        yield f"collector has S{col.seg} alone for a moment", s._replace(collector=col._replace(phase="alone"))
+    if col.phase == "alone" and col.loc:
+        yield f"collector punches {col.loc}", hollow(s, col.loc)._replace(collector=Collector())
+        if s.left.kills:
+            for count in range(1, cfg.n):
+                t = hollow(s, col.loc, count)._replace(collector=Collector(), left=spend(s, kills=1))
+                yield f"KILL of the collector, {col.loc} punched on {count} drives", t
+
+
+def hollow(s: State, loc: Loc, count: int | None = None) -> State:
+    """The bytes of one DATA are gone from the first `count` present drives (all)."""
+    cols = list(s.cols)
+    for d in [d for d, c in enumerate(cols) if not c.away and status(c, loc)][:count]:
+        entries = strand(cols[d], loc[0])
+        cols[d] = with_strand(cols[d], loc[0], (*entries[: loc[1]], PUNCHED, *entries[loc[1] + 1 :]))
+    return s._replace(cols=tuple(cols))

@@ -63,9 +63,9 @@ def _decides(cfg: Cfg, s: State, com: Committer, commands: tuple[Command, ...]) 
     t = s._replace(queue=tuple(c for c in s.queue if c not in commands))
     if not cfg.rules.drop_settled:
         for one in batch:
-            if one.command[0] == "DROP":
+            if one.command[0] in ("DROP", "CLOSE"):
                 t = reply_to(t, one.command, one.reply)
-        batch = [one for one in batch if one.command[0] != "DROP"]
+        batch = [one for one in batch if one.command[0] not in ("DROP", "CLOSE")]
     said = ", ".join(f"{one.command}: {one.reply}" for one in batch)
     return f"decides {said}", t._replace(com=Committer(phase, tuple(batch), dropped))
 
@@ -79,10 +79,13 @@ def decide(
         if row and command[1] in {seg for seg, _ in row[1]}:
             return Decided(command, "HELD", None), dropped
         return Decided(command, "OK", None), dropped | {command[1]}
+    if kind == "CLOSE":
+        return Decided(command, "OK", None), dropped | {command[1]}
     _, op, locs = command[:3]
     if kind in ("PUT", "DEL") and op in {o for k, o, _ in log if k in ("P", "D")}:
         return Decided(command, "OK", None), dropped  # R16
-    if cfg.rules.drop_refuses and dropped & {seg for seg, _ in locs}:
+    known = set(row[1]) if row and kind in ("MOV", "CLEAN") and row[0] == op else set()
+    if cfg.rules.drop_refuses and dropped & {seg for seg, _ in set(locs) - known}:
         return Decided(command, "GONE", None), dropped
     if kind in ("MOV", "CLEAN"):
         guarded = cfg.rules.still_points if kind == "MOV" else cfg.rules.clean_current
@@ -102,6 +105,8 @@ def reply_to(s: State, command: Command, reply: str) -> State:
         return observe(set_up(s, who, Upload("done")), (who, "OK"))
     if kind == "DROP" and s.collector == Collector("dropping", who):
         return s._replace(collector=Collector("granted", who) if reply == "OK" else Collector())
+    if kind == "CLOSE" and s.collector == Collector("closing", who):
+        return s._replace(collector=Collector("closed", who))
     if kind == "MOV" and s.collector.phase == "moving":
         return s._replace(collector=Collector())
     return s

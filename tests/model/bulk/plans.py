@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.model.bulk.state import Cfg, Rules
 
-HOLES = ("drop_ordered", "drop_refuses")
+HOLES = ("drop_ordered", "drop_refuses", "punch_closes")
 
 
 def family(rules: Rules, *ops: str, **bounds: Any) -> list[Cfg]:
@@ -20,6 +20,9 @@ PLANS: dict[str, Callable[[Rules], Iterable[Cfg]]] = {
     "drop_refuses": lambda r: family(r, "PUT", kills=1, drops=1),
     "drop_settled": lambda r: family(r, "PUT", "DEL", kills=1, drops=1, pairs=True),
     "drop_exclusive": lambda r: family(r, "PUT", "DEL", drops=1, reads=1),
+    "punch_closes": lambda r: family(r, "PUT", kills=1, punches=1),
+    "punch_pins": lambda r: family(r, "PUT", "DEL", punches=1, reads=1),
+    "reader_again": lambda r: family(r, "PUT", "DEL", punches=1, reads=1),
     "data_synced": lambda r: family(r, "PUT", cuts=1),
     "quorum": lambda r: family(r, "PUT", aways=1, fails=1),
     "header_synced": lambda r: family(r, "PUT", cuts=1),
@@ -55,5 +58,14 @@ WIDE: dict[str, Callable[[], Iterable[Cfg]]] = {
     ),
     "bodies, PUT and DEL: 2 kills, move, cleaning, drop, batches of two": lambda: family(
         Rules(), "PUT", "DEL", n=3, kills=2, moves=1, cleans=1, drops=1, pairs=True
+    ),
+    "bodies, PUT and DEL: 2 kills, 2 punches, a streaming read, batches of two": lambda: family(
+        Rules(), "PUT", "DEL", n=3, kills=2, punches=2, reads=1, pairs=True
+    ),
+    "bodies, PUT and PUT: kill, power cut, move, punch, a streaming read": lambda: family(
+        Rules(), "PUT", "PUT", n=3, kills=1, cuts=1, moves=1, punches=1, reads=1
+    ),
+    "bodies, PUT of two chunks: kill, power cut, a drive away, 2 punches": lambda: family(
+        Rules(), "PUT", chunks=2, kills=1, cuts=1, aways=1, punches=2
     ),
 }

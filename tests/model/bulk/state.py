@@ -13,9 +13,10 @@ Row = tuple[int, tuple[Loc, ...]]  # the visible version and where its DATA lies
 ABSENT, WRITTEN, DURABLE, FAILED = 0, 1, 2, 3  # FAILED: reads clean from the page cache, gone after a power cut (R2)
 NO_STRAND: tuple[int, ...] = ()
 DROPPED: tuple[int, ...] = (9,)
+PUNCHED = 0  # reads as if it had never been written
 
 
-Command = tuple[Any, ...]  # (kind, who or segment, ...): PUT DEL MOV CLEAN DROP
+Command = tuple[Any, ...]  # (kind, who or segment, ...): PUT DEL MOV CLEAN DROP CLOSE
 Record = tuple[str, int, tuple[Loc, ...]]  # (P, D or M for MOVED; the command; where the DATA lies)
 
 
@@ -26,6 +27,9 @@ class Rules(NamedTuple):
     drop_refuses: bool = True  # R7: ... which from then on refuses a command that names DATA of that segment
     drop_settled: bool = True  # R7: ... and answers when the batch it decided in is durable and committed
     drop_exclusive: bool = True  # R7: the pin stays exclusive until the strands are gone
+    punch_closes: bool = True  # R7: before single DATA goes the committer lets nothing new into its segment
+    punch_pins: bool = True  # R7: ... and nobody holds the segment once the row was found not to name it
+    reader_again: bool = True  # R7: a reader looks its location up again when it has its pins
     data_synced: bool = True  # R1: the command is sent only when DATA is durable
     quorum: bool = True  # R1: on at least k+1 strands, not k
     header_synced: bool = True  # a strand's file and folder entry are durable before its DATA counts
@@ -54,6 +58,7 @@ class Cfg(NamedTuple):
     aways: int = 0
     moves: int = 0
     drops: int = 0
+    punches: int = 0
     reads: int = 0
     cleans: int = 0
     pairs: bool = False  # batches of two
@@ -75,12 +80,13 @@ class Upload(NamedTuple):
 
 
 class Collector(NamedTuple):
-    """phase: idle copied moving locked dropping granted."""
+    """phase: idle copied moving locked dropping granted; closing closed dead alone."""
 
     phase: str = "idle"
-    seg: int = -1  # locked: to be dropped; else where the copy goes
+    seg: int = -1  # locked: to be dropped; closing: to be punched; else where the copy goes
     row: Row | None = None  # what it moves, as it read it
     frm: int = -1
+    loc: Loc | None = None  # dead, alone: what is to be punched
 
 
 class Reader(NamedTuple):
@@ -99,7 +105,7 @@ class Decided(NamedTuple):
 
 
 class Committer(NamedTuple):
-    """phase: idle write txn reply. `dropped`: segments it let go, known for as long as it lives."""
+    """phase: idle write txn reply. `dropped`: segments that take nothing new, known for as long as it lives."""
 
     phase: str = "idle"
     batch: tuple[Decided, ...] = ()
@@ -113,6 +119,7 @@ class Budget(NamedTuple):
     aways: int
     moves: int
     drops: int
+    punches: int
     reads: int
     cleans: int
 
@@ -145,7 +152,7 @@ JUDGE = Judge(spec)
 
 def initial(cfg: Cfg) -> State:
     JUDGE.known.clear()
-    budget = Budget(cfg.kills, cfg.cuts, cfg.fails, cfg.aways, cfg.moves, cfg.drops, cfg.reads, cfg.cleans)
+    budget = Budget(cfg.kills, cfg.cuts, cfg.fails, cfg.aways, cfg.moves, cfg.drops, cfg.punches, cfg.reads, cfg.cleans)
     return State(
         (Col(False, ()),) * cfg.n, (), (), 0, False, Committer(), (), (Upload(),) * len(cfg.ops), Collector(), Reader(),
         None, fresh((None,)), budget,

@@ -59,10 +59,12 @@ def reader(cfg: Cfg, s: State) -> Iterator[Step]:
         yield "GET looks up", s._replace(reader=Reader("found", row[1]), left=spend(s, reads=1))
     if get.phase == "found":
         locked = s.collector.seg if s.collector.phase in ("locked", "dropping", "granted") else -1
-        if s.collector.phase == "granted" and not cfg.rules.drop_exclusive:
+        if not cfg.rules.drop_exclusive:
             locked = -1
         gone = any(seg == locked or readable(s, (seg, pos)) < cfg.k for seg, pos in get.locs)
-        if not gone:
+        # It has its pins and looks again: what it holds now is what counts.
+        again = cfg.rules.reader_again and (row is None or row[1] != get.locs)
+        if not gone and not again:
             yield "GET holds its segments and streams", s._replace(reader=get._replace(phase="reading"))
         elif not s.cold:
             yield "GET looks up again", s._replace(reader=Reader("found", row[1]) if row else Reader("done"))
@@ -82,7 +84,7 @@ def crashes(cfg: Cfg, s: State) -> Iterator[Step]:
 def without_committer(s: State) -> Iterator[State]:
     """Its queue is gone; of its batch the successor keeps as many records as it finds (see the journal's own model)."""
     ups = tuple(u._replace(phase="lost") if u.phase == "sent" else u for u in s.ups)
-    job = Collector() if s.collector.phase in ("moving", "dropping") else s.collector
+    job = Collector() if s.collector.phase in ("moving", "dropping", "closing") else s.collector
     t = s._replace(com=None, queue=(), ups=ups, collector=job)
     yield t
     if s.com and s.com.phase == "write":

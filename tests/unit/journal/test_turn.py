@@ -11,11 +11,13 @@ import pytest
 
 from kakera.base import errors
 from kakera.base.ids import new_id
-from kakera.index.tables import BULK, ENTRIES, PARTS, BulkRow
+from kakera.index.tables import BULK, ENTRIES, PARTS, BulkRow, Location
 from kakera.journal import codec, commands
 from kakera.journal.commands import No, Ok
+from kakera.journal.decide import NO_BODY
 from kakera.journal.multipart_ids import complete_id
-from kakera.journal.records import ObjectMeta, PartMeta, Placement, UploadMeta
+from kakera.journal.records import ChunkRef, ObjectMeta, PartMeta, Placement, UploadMeta
+from kakera.segments.record import Type
 from tests.fakes.world import World
 
 BODY = bytes(range(256)) * 8
@@ -79,7 +81,37 @@ def test_a_drop_whose_turn_failed_was_not_granted() -> None:
         drive.sync_fails = 3
     replies = world.batch([world.put(b"k", BODY), commands.Clean(new_id(), "drop_bulk", 77)])
     assert all(isinstance(reply, No) for reply in replies)
-    assert world.committer._dropped == set()
+    assert world.committer._closed == set()
+
+
+def test_a_closed_segment_takes_nothing_new_and_keeps_what_it_has() -> None:
+    """R7: before dead DATA is punched, no command that outlived its worker may bring it back to life."""
+    world = World(k=2, m=1)
+    here, there = ChunkRef(77, 64, 1000, 1500, 1), ChunkRef(77, 1064, 1000, 1500, 2)
+    body_id = new_id()
+
+    def meta(*chunks: ChunkRef, key: bytes = b"k", **fields: Any) -> ObjectMeta:
+        return ObjectMeta(
+            world.bucket_id, key, b"", 0, 1, 1500 * len(chunks), "e" * 32, "me", Placement.CHUNKS, chunks=list(chunks),
+            **fields,
+        )  # fmt: skip
+
+    def put(wanted: ObjectMeta) -> commands.Put:
+        return commands.Put(new_id(), "b", world.bucket_id, world.generation, codec.encode(wanted), NO_BODY)
+
+    def rewrite(wanted: ObjectMeta) -> commands.Rewrite:
+        row = world.entry(b"k")
+        assert row is not None
+        place = Location(row.segment, row.offset, row.length)
+        return commands.Rewrite(new_id(), Type.OBJECT, codec.encode(wanted), NO_BODY, place)
+
+    ok(world.run(put(meta(here, body_id=body_id))))
+    ok(world.run(commands.Clean(new_id(), "close_bulk", 77)))
+    assert isinstance(world.run(put(meta(there, key=b"late", body_id=new_id()))), No)
+    assert isinstance(world.run(rewrite(meta(here, there, body_id=body_id))), No)
+    ok(world.run(rewrite(meta(here, body_id=body_id, tags=[("a", "b")]))))
+    assert world.keys() == [b"k"]
+    assert isinstance(world.run(commands.Clean(new_id(), "drop_bulk", 77)), No)
 
 
 def test_status_while_recovery_waits_moves_no_mark() -> None:

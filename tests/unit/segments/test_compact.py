@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import os
+
 import pytest
 
-from kakera.base import clock, errors
+from kakera.base import clock, errors, faults
 from kakera.segments.census import Target, examine
-from kakera.segments.compact import Chunk, Quiet, Usage, choose, drop, move, punch
+from kakera.segments.compact import Chunk, Dead, Quiet, Usage, choose, drop, find_dead, move, punch, worth_punching
 from kakera.segments.drive import BULK, Strand
 from kakera.segments.heal import heal_strand
 from kakera.segments.meta import ChunkRef
@@ -101,13 +104,16 @@ async def test_punching(cluster: Cluster) -> None:
         target = Target(BULK, strand.segment)
         return examine(target, cluster.drives, refers=lambda b, n, o: o in live, throttle=Throttle(0))
 
-    found = look()
+    def dead() -> list[Dead]:
+        return find_dead(cluster.drives, strand.segment, lambda b, n, o: o in live, Throttle(0))[0]
+
     before = cluster.path(0, strand).stat().st_blocks
     stream = Pins(cluster.root / "state/run").hold(strand.segment)
-    assert punch(cluster.drives, cluster.pins, found.orphans) == 0  # type: ignore[attr-defined]
+    assert punch(cluster.drives, cluster.pins, strand.segment, dead(), Throttle(0)) is None
+    assert cluster.path(0, strand).stat().st_blocks == before
     stream.release()
-    won = punch(cluster.drives, cluster.pins, found.orphans)  # type: ignore[attr-defined]
-    assert won >= 6 * 2 * (75_000 - 8192)
+    won = punch(cluster.drives, cluster.pins, strand.segment, dead(), Throttle(0))
+    assert won is not None and won >= 6 * 2 * (75_000 - 8192)
     assert cluster.path(0, strand).stat().st_blocks < before - 200
     for seed in (0, 3):
         assert await cluster.reader.chunk(refs[seed], 0, 300_000) == content(300_000, seed=seed)
@@ -121,6 +127,45 @@ async def test_punching(cluster: Cluster) -> None:
     index = look().to_heal()[0]  # type: ignore[attr-defined]
     assert heal_strand(cluster.drives, strand, index).lost == [refs[1].offset, refs[2].offset]
     assert look().full  # type: ignore[attr-defined]
+    assert cluster.path(1, strand).stat().st_blocks < before - 200, "healing fills no holes"
+
+
+async def test_a_crash_while_punching(cluster: Cluster) -> None:
+    """At every fault point: what lives is whole, and the next round does the rest."""
+    refs = await filled(cluster)
+    segment = refs[0].segment
+    live = {refs[0].offset, refs[3].offset}
+    dead, live_bytes = find_dead(cluster.drives, segment, lambda b, s, o: o in live, Throttle(0))
+    assert [one.offset for one in dead] == [refs[1].offset, refs[2].offset]
+    assert live_bytes == refs[0].length + refs[3].length
+    for at in range(1, 60):
+        child = os.fork()
+        if child == 0:
+            faults.plan = faults.Plan(kill_at=at, match=r"drive\.(punch|sync)")
+            punch(cluster.drives, cluster.pins, segment, dead, Throttle(0))
+            os._exit(0)
+        killed = os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        reader = cluster.new_reader()
+        for seed in (0, 3):
+            assert await reader.chunk(refs[seed], 0, 300_000) == content(300_000, seed=seed)
+        target = Target(BULK, segment)
+        assert examine(target, cluster.drives, refers=lambda b, s, o: o in live, throttle=Throttle(0)).full
+        if not killed:
+            break
+    assert at == 6 * (2 * 2 + 2) + 1, "two holes and a sync a drive, each between two points"
+    with pytest.raises(Vanished):
+        await cluster.new_reader().chunk(refs[1], 0, 300_000)
+
+
+def test_when_punching_pays() -> None:
+    worth = functools.partial(worth_punching, live_ratio=0.5, pressed=False)
+    mib = 1 << 20
+    assert worth(Usage(1, 64 * mib, 50 * mib), 64 * mib)
+    assert not worth(Usage(1, 64 * mib, 62 * mib), 64 * mib), "too little is dead"
+    assert not worth(Usage(1, 64 * mib, 50 * mib), 51 * mib), "most of it was punched before"
+    assert not worth(Usage(1, 64 * mib, 30 * mib), 64 * mib), "compaction wins more"
+    assert worth_punching(Usage(1, 64 * mib, 30 * mib), 64 * mib, live_ratio=0.5, pressed=True)
+    assert not worth_punching(Usage(1, 64 * mib, 30 * mib), 30 * mib, live_ratio=0.5, pressed=True)
 
 
 async def test_a_punched_record_that_counts_is_damage(cluster: Cluster) -> None:

@@ -242,7 +242,7 @@ def test_fault_points_come_in_pairs(cluster: Cluster, drive: LocalDrive, tmp_pat
     assert counts == {
         "drive.create": 2,
         "drive.write": 2,
-        "drive.sync": 8,  # two each: the new file, the sync, the hole; one each: the folder at create and at drop
+        "drive.sync": 6,  # two each: the new file, the sync; one each: the folder at create and at drop
         "drive.read": 2,
         "drive.punch": 2,
         "drive.unlink": 2,
