@@ -77,6 +77,7 @@ def committer_services(config: Config) -> Committer:
     from kakera.journal.committer import Committer
     from kakera.journal.members import Members
     from kakera.segments.identity import open_drives
+    from kakera.segments.suspects import Suspects
 
     paths = Paths.of(config)
     paths.run.mkdir(parents=True, exist_ok=True)
@@ -96,7 +97,7 @@ def committer_services(config: Config) -> Committer:
         reserve_bytes=config.space.reserve_bytes,
         resend_limit_s=config.journal.resend_limit_s,
     )
-    return Committer(Members(drives), index, settings)
+    return Committer(Members(drives, Suspects.of(config).add), index, settings)
 
 
 def run_committer(config: Config) -> int:

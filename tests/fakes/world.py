@@ -12,7 +12,7 @@ from kakera.journal import codec, commands, recovery
 from kakera.journal.chain import Settings
 from kakera.journal.commands import Body, Command, Condition, Ok, Reply
 from kakera.journal.committer import Committer
-from kakera.journal.members import Members
+from kakera.journal.members import Doubt, Members
 from kakera.journal.reading import View, survey
 from kakera.journal.records import ObjectMeta, Placement, SettingsMeta
 from kakera.segments.codec import codec as coder
@@ -25,16 +25,30 @@ from tests.fakes.members import FakeDrives
 REPLICATED_BELOW = 100  # smaller than the server's bound, so that short histories hold coded bodies
 
 
+def ignore(strand: Strand, slot: int, reason: str) -> None:
+    pass
+
+
 class World:
     """k+m drives (and spares), one committer at a time, bucket "b"."""
 
-    def __init__(self, k: int = 4, m: int = 2, *, spares: int = 0, segment_bytes: int = 1 << 20, seed: int = 0) -> None:
+    def __init__(
+        self,
+        k: int = 4,
+        m: int = 2,
+        *,
+        spares: int = 0,
+        segment_bytes: int = 1 << 20,
+        seed: int = 0,
+        doubt: Doubt = ignore,
+    ) -> None:
         self.k, self.m = k, m
         self.rng = random.Random(seed)
         self.countdown = Countdown()
         self.drives = [FakeDrive(slot, self.countdown) for slot in range(k + m + spares)]
         self.index = MemoryIndex()
         self.segment_bytes = segment_bytes
+        self.doubt = doubt
         self.committer = self.successor()
         reply = self.run(commands.PutSettings(new_id(), 0, codec.encode(SettingsMeta("b", 0, "me", 1, alive=True))))
         assert isinstance(reply, Ok)
@@ -45,7 +59,7 @@ class World:
     def successor(self) -> Committer:
         """A new committer on the same drives and index; the old one is dead."""
         self.index.rollback()
-        members = Members(FakeDrives(self.drives, self.k, self.m))  # type: ignore[arg-type]
+        members = Members(FakeDrives(self.drives, self.k, self.m), self.doubt)  # type: ignore[arg-type]
         config = Settings("fake", self.k, self.m, self.segment_bytes, 1.0, 0, resend_limit_s=0.0)
         self.committer = Committer(members, self.index, config, lanes=InlineLanes(self.rng))
         self.committer.start()

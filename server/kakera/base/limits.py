@@ -86,7 +86,6 @@ DRIVE_REJOIN_S = 5.0  # an excluded drive is tried again after this, doubling to
 DRIVE_REJOIN_MAX_S = 300.0  # so that a dying drive costs one roll in five minutes at most
 LANE_STALL_S = 20.0  # when not even k+1 drives answer, the machine is slow, not a drive; still less than RESEND_LIMIT_S
 START_RETRY_MAX_S = 30.0  # a failed recovery is tried again at most this late; a drive that returns starts it at once
-MAX_SUSPECTS = 1000  # untrusted strands remembered for heal; a census finds what is forgotten
 DRIVE_PROBE_S = 1.0  # how often drives and free space are looked at
 CLEAN_STEP_RECORDS = 256  # live records moved in one step of cleaning: a few ms between two batches (R12)
 CLEAN_STEP_BYTES = 4 * MIB  # likewise in bytes

@@ -196,5 +196,4 @@ class StatusReply(msgspec.Struct, frozen=True):
     commands: int
     full: bool = False
     undecided: list[tuple[int, bytes]] = []
-    suspects: list[tuple[int, int, str]] = []  # (segment, slot, reason): strands to heal
     rebuilding: bool = False  # the index was wiped or made new, and does not hold everything yet: nobody reads it

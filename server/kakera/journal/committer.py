@@ -329,7 +329,7 @@ class Committer:
         return StatusReply(
             mode, reason if mode != "ready" else "", journal.epoch, journal.chain,
             journal.chain[0].segment if journal.chain else 0, self._drives.report(), self._batches, self._commands,
-            self._full, self.undecided, self._drives.suspects(), journal.rebuilding,
+            self._full, self.undecided, journal.rebuilding,
         )  # fmt: skip
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ which strands are no longer trusted."""
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from kakera.segments.identity import Drives
 
 log = structlog.get_logger()
+Doubt = Callable[[Strand, int, str], None]  # strand, slot, reason
 
 
 def reason_of(error: BaseException) -> str:
@@ -30,13 +32,18 @@ class _Exclusion(NamedTuple):
     full: bool
 
 
-class Members:
-    """Drives less those that failed lately."""
+def _ignore(strand: Strand, slot: int, reason: str) -> None:
+    pass
 
-    def __init__(self, drives: Drives) -> None:
+
+class Members:
+    """Drives less those that failed lately. doubt: told at once of every strand that is not trusted any more, so that
+    the next process knows (segments.suspects)."""
+
+    def __init__(self, drives: Drives, doubt: Doubt = _ignore) -> None:
         self._drives = drives
+        self._doubt = doubt
         self._excluded: dict[int, _Exclusion] = {}
-        self._suspects: list[tuple[int, int, str]] = []
 
     @property
     def present(self) -> dict[int, Drive]:
@@ -110,12 +117,7 @@ class Members:
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         self._excluded[slot] = _Exclusion(reason_of(error), clock.monotonic_s() + backoff_s, backoff_s, full)
         if segment:
-            self._suspects.append((segment, slot, reason_of(error)))
-
-    def suspects(self) -> list[tuple[int, int, str]]:
-        """(segment, slot, reason) of strands to heal; bounded, a census finds what is forgotten here."""
-        del self._suspects[: -limits.MAX_SUSPECTS]
-        return list(self._suspects)
+            self._doubt(Strand(JOURNAL, segment), slot, reason_of(error))
 
     def roomy(self, reserve_bytes: int) -> int:
         """How many usable drives have more than the reserve free (R7)."""

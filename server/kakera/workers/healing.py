@@ -80,7 +80,6 @@ class CensusLoop:
         self.interval_s = float(work.config.background.interval_s)
         self._due_at_s = 0.0
         self._drives_then: object = None
-        self._taken: set[tuple[int, int]] = set()  # the committer's suspects (segment, slot) that were taken over
 
     async def step(self) -> Progress:
         work = self._work
@@ -88,6 +87,8 @@ class CensusLoop:
         now_s = clock.monotonic_s()
         if now_s < self._due_at_s and work.drives.present is self._drives_then:
             return Progress(left=len(work.queue.jobs()), unit="segments short")
+        # Before the status: a suspect is of a segment that was there when the committer answers, or counts no more.
+        suspects = Suspects.of(work.config).all()
         status = await work.status()
         present = work.drives.present
         ends = {info.segment: info.end for info in status.chain}
@@ -97,20 +98,16 @@ class CensusLoop:
         for kind, segment, reason in found:
             if kind == JOURNAL or work.rows().get(BULK_ROWS, (segment,)) is not None:
                 work.queue.add(kind, segment, reason)
-        self._queue_suspects(status)
+        self._queue_suspects(suspects, status)
         wait_s = limits.CENSUS_SHORT_INTERVAL_S if found else limits.CENSUS_INTERVAL_S
         self._drives_then, self._due_at_s = present, now_s + wait_s
         return Progress(done=len(found), unit="segments short", left=len(work.queue.jobs()))
 
-    def _queue_suspects(self, status: StatusReply) -> None:
+    def _queue_suspects(self, found: list[tuple[Strand, int]], status: StatusReply) -> None:
         """Strands that failed a sync read clean, so that no look finds them: they are healed by name (R2)."""
         suspects = Suspects.of(self._work.config)
-        for segment, slot, reason in status.suspects:
-            if (segment, slot) not in self._taken:
-                self._taken.add((segment, slot))
-                suspects.add(Strand(JOURNAL, segment), slot, reason)
         chain = {info.segment for info in status.chain}
-        for strand, slot in suspects.all():
+        for strand, slot in found:
             if strand.segment in chain or self._work.rows().get(BULK_ROWS, (strand.segment,)) is not None:
                 self._work.queue.add(strand.kind, strand.segment, f"a write or sync failed on drive {slot}")
             elif strand.kind == JOURNAL or self._work.pins.is_sealed(strand.segment):

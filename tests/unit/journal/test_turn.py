@@ -5,6 +5,7 @@ R7).
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from kakera.journal.decide import NO_BODY
 from kakera.journal.multipart_ids import complete_id
 from kakera.journal.records import ChunkRef, ObjectMeta, PartMeta, Placement, UploadMeta
 from kakera.segments.record import Type
+from kakera.segments.suspects import Suspects
 from tests.fakes.world import World
 
 BODY = bytes(range(256)) * 8
@@ -82,6 +84,19 @@ def test_a_drop_whose_turn_failed_was_not_granted() -> None:
     replies = world.batch([world.put(b"k", BODY), commands.Clean(new_id(), "drop_bulk", 77)])
     assert all(isinstance(reply, No) for reply in replies)
     assert world.committer._closed == set()
+
+
+def test_a_strand_that_failed_a_sync_is_suspect_before_anybody_asks(tmp_path: Path) -> None:
+    """R2: it reads clean from the cache. Whoever comes after a kill must know it all the same."""
+    world = World(doubt=Suspects(tmp_path).add)
+    ok(world.run(world.put(b"a", BODY)))
+    strand = world.segment()
+    world.drives[3].sync_fails = 1
+    ok(world.run(world.put(b"b", BODY)))
+    assert Suspects(tmp_path).all() == [(strand, 3)], "known on disk when the client hears of its PUT"
+    world.successor()
+    assert Suspects(tmp_path).slots(strand) == {3}
+    assert any(info.segment == strand.segment for info in world.committer.chain), "and it still counts"
 
 
 def test_a_closed_segment_takes_nothing_new_and_keeps_what_it_has() -> None:
