@@ -217,8 +217,13 @@ def test_space_of_the_dead_is_given_back(whole: Whole) -> None:
     assert whole.stop() == 0  # the worker's open segment is sealed by its end
     whole.start()
     objects.client = whole.client()
+    began_s = time.monotonic()
+    hurried = whole.command("admin", "gc", "--now", "--limit-s", "0.5")
+    assert hurried.returncode == 1 and "within the limit" in hurried.stderr, (hurried.stdout, hurried.stderr)
+    assert time.monotonic() - began_s < 10
     done = whole.command("admin", "gc", "--now")
     assert done.returncode == 0, done.stderr
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["punch", "compact", "gc", "clean"]
     eventually(lambda: not before & strands(whole, "bulk"), 30)
     stored = sum(path.stat().st_size for path in whole.drive(0).glob("bulk/*"))
     assert stored <= 2 * 2 * MIB // 4 + 64 * 1024

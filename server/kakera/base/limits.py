@@ -198,6 +198,7 @@ HOLDER_RETRIES = 8  # looks at a record that moves while it is looked up
 MAX_NAMES_TOLD = 20  # objects that one line of a report names
 REFERENCES_CACHED = 100_000  # bodies whose chunk places one census remembers
 PROGRESS_INTERVAL_MS = 10_000  # an idle loop is written down this often, a working one at every step
+NOW_LIMIT_S = 600.0  # of a command that does background work at once; what is left is said, and done later
 COMPACT_SMALL_SHARE = 8  # a segment is small below this part of its full size ...
 COMPACT_SMALL_SEGMENTS = 16  # ... and so many small ones are made into few
 BULK_IDLE_S = 60.0  # a worker that has written nothing so long seals its open bulk segment, so that it can be healed

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from kakera.base import errors
-from kakera.cli.terms import CONFIG, ConfigPath, Stop, load_config
+from kakera.base import errors, limits
+from kakera.cli.terms import CONFIG, ConfigPath, Limit, Stop, load_config
 
 admin = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
@@ -47,10 +47,10 @@ def status(config: ConfigPath = CONFIG, as_json: Json = False) -> None:
 
 
 @admin.command()
-def gc(config: ConfigPath = CONFIG, now: Now = False) -> None:
-    """Give back the space of what nothing refers to."""
+def gc(config: ConfigPath = CONFIG, now: Now = False, limit_s: Limit = limits.NOW_LIMIT_S) -> None:
+    """Give back the space of what nothing refers to. Exit code 0: all of it; 1: some is left, or still in use."""
     from kakera.cli.now import run_loops
 
     if not now:
         raise Stop("the background process does this by itself; --now does it at once")
-    run_loops(load_config(config), ("punch", "compact", "gc", "clean"))
+    run_loops(load_config(config), ("punch", "compact", "gc", "clean"), limit_s)

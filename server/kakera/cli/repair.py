@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from kakera.base import errors
-from kakera.cli.terms import CONFIG, ConfigPath, Stop, load_config
+from kakera.base import errors, limits
+from kakera.cli.terms import CONFIG, ConfigPath, Limit, Stop, load_config
 
 repair = typer.Typer(no_args_is_help=True)
 Slot = Annotated[int, typer.Argument(help="number of the drive in server.toml, from 0")]
@@ -53,10 +53,10 @@ def rebuild_index(config: ConfigPath = CONFIG) -> None:
 
 
 @repair.command()
-def heal(config: ConfigPath = CONFIG, now: Now = False) -> None:
+def heal(config: ConfigPath = CONFIG, now: Now = False, limit_s: Limit = limits.NOW_LIMIT_S) -> None:
     """Read everything, and bring every segment back to full redundancy."""
     from kakera.cli.now import run_loops
 
     if not now:
         raise Stop("the background process does this by itself; --now does it at once")
-    run_loops(load_config(config), ("census", "scrub", "heal"))
+    run_loops(load_config(config), ("census", "scrub", "heal"), limit_s)

@@ -11,6 +11,9 @@ from kakera.config import Config, ConfigError, load
 from kakera.observe import log
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="the rendered server.toml", envvar="KAKERA_CONFIG")]
+Limit = Annotated[
+    float, typer.Option("--limit-s", min=0.0, help="give up after so many seconds; exit code 1 when work is left")
+]
 CONFIG = Path("server.toml")
 WRONG_CONFIG = 2
 
