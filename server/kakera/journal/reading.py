@@ -129,10 +129,14 @@ class View:
         self, segment: int, copies: list[Copy], present: frozenset[str], damaged: frozenset[str] = frozenset()
     ) -> None:
         self.segment = segment
-        self.copies = copies
+        self.copies = copies = sorted(copies, key=lambda copy: copy.index)
+        # A drive that was away while its strand was healed onto another holds a second one: either may be whole.
+        self.by_index: dict[int, list[Copy]] = {}
+        for copy in copies:
+            self.by_index.setdefault(copy.index, []).append(copy)
         self.meta = copies[0].meta
         self.start = copies[0].header_bytes
-        readable = {copy.index for copy in copies}
+        readable = self.by_index.keys()
         self.unreadable = sum(
             1
             for index, drive in enumerate(self.meta.members)
@@ -157,20 +161,25 @@ class View:
 
     def union(self, offset: int, sequence: int) -> Union | None:
         """The record at `offset`, or None when no readable strand has it."""
-        found = {copy.index: copy.record(offset, sequence) for copy in self.copies}
+        found = {
+            index: next((record for copy in twins if (record := copy.record(offset, sequence)) is not None), None)
+            for index, twins in self.by_index.items()
+        }
         whole = [record for record in found.values() if record is not None]
         if not whole:
             return None
         head, meta, _ = whole[0]
         bodies = {index: record[2] for index, record in found.items() if record is not None}
-        damaged = [copy for copy in self.copies if found[copy.index] is None]
-        doubtful = sum(_looks_damaged(copy, offset, head.length) for copy in damaged)
+        damaged = [self.by_index[index] for index, record in found.items() if record is None]
+        doubtful = sum(any(_looks_damaged(copy, offset, head.length) for copy in twins) for twins in damaged)
         return Union(head, meta, bodies, doubtful)
 
     def may_hold(self, offset: int) -> bool:
         """True when, although no strand has a whole record there, one may have been acked there: damaged strands and
         those that cannot be read are together k+1 or more (R15)."""
-        return self.accepted(0, sum(_damaged_at(copy, offset) for copy in self.copies))
+        return self.accepted(
+            0, sum(any(_damaged_at(copy, offset) for copy in twins) for twins in self.by_index.values())
+        )
 
     def fact(self, offset: int, sequence: int) -> Fact | None:
         """The record at `offset` from the first strand that has it whole (replay needs no body)."""
@@ -256,9 +265,7 @@ def survey(drives: Iterable[Drive], identities: dict[int, str], *, only: int = 0
     for segment, copies in found.items():
         opening_bytes = _opening_bytes(copies[0])
         damaged = [d for d in headless.get(segment, ()) if _was_opened(d, segment, opening_bytes)]
-        views[segment] = View(
-            segment, _one_each(copies), here, frozenset(present[d.slot] for d in damaged if d.slot in present)
-        )
+        views[segment] = View(segment, copies, here, frozenset(present[d.slot] for d in damaged if d.slot in present))
     lost = {
         segment: sum(_damaged_at(_raw(drive, segment), 0) for drive in holders)
         for segment, holders in headless.items()
@@ -310,11 +317,3 @@ def _open_copy(drive: Drive, segment: int) -> Copy | None:
         offset += record[0].length
     copy.window_bytes = _WINDOW_BYTES
     return copy
-
-
-def _one_each(copies: list[Copy]) -> list[Copy]:
-    """One copy a strand index (a drive replaced and come back may hold a second), in index order."""
-    best: dict[int, Copy] = {}
-    for copy in sorted(copies, key=lambda c: c.index):
-        best.setdefault(copy.index, copy)
-    return list(best.values())

@@ -61,7 +61,7 @@ def newest(views: Survey, absent: int, k: int) -> View | None:
 
 def _newest_whole(views: Survey) -> View | None:
     for segment in sorted(views, reverse=True):
-        if views[segment].accepted(len(views[segment].copies)):
+        if views[segment].accepted(len(views[segment].by_index)):
             return views[segment]
     return None
 

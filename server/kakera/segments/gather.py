@@ -34,15 +34,15 @@ def needed(piece: Piece, *, bodies: bool) -> int:
 class _Search:
     """One record being gathered."""
 
-    def __init__(self, layout: Layout, order: list[int], *, bodies: bool) -> None:
+    def __init__(self, layout: Layout, order: list[tuple[int, Drive]], *, bodies: bool) -> None:
         self.layout = layout
         self.left = order
         self.bodies = bodies
-        self.pending: dict[asyncio.Future[Piece], int] = {}
+        self.pending: dict[asyncio.Future[Piece], tuple[int, Drive]] = {}
         self.groups: dict[tuple[object, ...], dict[int, Piece]] = {}
-        self.bad: dict[int, str] = {}
+        self.bad: dict[tuple[int, int], str] = {}  # (strand index, slot) -> reason
         self.punched = 0
-        self.gone: set[int] = set()  # no file: dropped or moved; the map tells which strands are missing
+        self.gone: set[int] = set()  # slots without a file: dropped or moved; the map tells which strands are missing
 
     def best(self) -> tuple[dict[int, Piece], bool]:
         """The largest group of agreeing pieces, and whether it is enough."""
@@ -51,18 +51,18 @@ class _Search:
         return group, enough
 
     def take(self, future: asyncio.Future[Piece]) -> None:
-        index = self.pending.pop(future)
+        index, drive = self.pending.pop(future)
         error = future.exception()
         if error is None:
             piece = future.result()
             self.groups.setdefault(piece.identity, {})[index] = piece
         elif isinstance(error, Bad):
-            self.bad[index] = error.reason
+            self.bad[index, drive.slot] = error.reason
             self.punched += error.punched
         elif isinstance(error, OSError):
-            self.bad[index] = error.strerror or str(error)
+            self.bad[index, drive.slot] = error.strerror or str(error)
             if isinstance(error, FileNotFoundError):
-                self.gone.add(index)
+                self.gone.add(drive.slot)
         else:
             raise error
 
@@ -108,42 +108,43 @@ class Gather:
             if not done:
                 # Whoever has not answered is passed by, not given up: for every late one another strand is asked.
                 extra = len(search.pending)
-                self._note_slow(layout, search.pending.values())
+                self._note_slow(search.pending.values())
         pieces, enough = search.best()
         self._report(search, pieces)
-        reasons = {layout.drives[index].slot: reason for index, reason in search.bad.items()} | layout.bad
+        reasons = {slot: reason for (_, slot), reason in search.bad.items()} | layout.bad
         return Gathered(pieces, enough, reasons, search.punched)
 
-    def _order(self, layout: Layout) -> list[int]:
-        """Strand indices, data first (they need no decoding), slow drives last."""
+    def _order(self, layout: Layout) -> list[tuple[int, Drive]]:
+        """Strand indices and drives, data first (they need no decoding), then twins, slow drives last."""
         now_s = clock.monotonic_s()
         slow = {slot for slot, until_s in self._slow.items() if until_s > now_s}
-        return sorted(layout.drives, key=lambda index: (layout.drives[index].slot in slow, index))
+        places = (*layout.drives.items(), *layout.twins)
+        return sorted(places, key=lambda place: (place[1].slot in slow, place in layout.twins, place[0]))
 
     def _start(self, search: _Search, job: Job, count: int) -> None:
         for _ in range(min(count, len(search.left))):
-            index = search.left.pop(0)
-            drive = search.layout.drives[index]
+            index, drive = search.left.pop(0)
             task = functools.partial(job, drive, search.layout.strand, index)
-            search.pending[self._threads.submit(drive.slot, task)] = index
+            search.pending[self._threads.submit(drive.slot, task)] = index, drive
 
-    def _note_slow(self, layout: Layout, indices: Iterable[int]) -> None:
+    def _note_slow(self, places: Iterable[tuple[int, Drive]]) -> None:
         until_s = clock.monotonic_s() + limits.SLOW_DRIVE_S
-        for index in indices:
-            self._slow[layout.drives[index].slot] = until_s
+        for _, drive in places:
+            self._slow[drive.slot] = until_s
 
     def _report(self, search: _Search, pieces: dict[int, Piece]) -> None:
         """Tell what is damaged, each strand once a minute.
 
         Pieces that disagree with the largest group are damage too.
         """
-        found = {index: reason for index, reason in search.bad.items() if index not in search.gone}
+        found = {place: reason for place, reason in search.bad.items() if place[1] not in search.gone}
         for group in search.groups.values():
             if group is not pieces:
-                found |= dict.fromkeys(group, "another record than on the other strands")
+                places = [(index, search.layout.drives[index].slot) for index in group]
+                found |= dict.fromkeys(places, "another record than on the other strands")
         strand = search.layout.strand
-        for index, reason in found.items():
-            self._tell(strand, index, search.layout.drives[index].slot, reason)
+        for (index, slot), reason in found.items():
+            self._tell(strand, index, slot, reason)
         for index, slot in search.layout.missing.items():
             self._tell(strand, index, slot, "the strand is missing")
 

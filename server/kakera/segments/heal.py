@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from kakera.base import errors
 from kakera.base.ids import segment_name
-from kakera.segments.census import longest
+from kakera.segments.census import SegmentCensus, longest
 from kakera.segments.codec import CodingError, codec
 from kakera.segments.drive import BULK, Drive, Strand
 from kakera.segments.fragments import judge_record
@@ -67,6 +67,23 @@ def choose_drive(drives: Drives, layout: Layout, index: int) -> Drive:
     if not spare:
         raise errors.ReadOnly(f"no drive is free to take a strand of segment {segment_name(layout.strand.segment)}")
     return min(spare, key=lambda drive: (drive.domain in domains, -drive.space().free_bytes, drive.slot))
+
+
+def drop_twins(drives: Drives, found: SegmentCensus) -> list[int]:
+    """Remove what a second drive holds of a segment that was just found full without it. Returns the slots.
+
+    Until then a twin may be the only good one, and stays.
+    """
+    if not found.full:
+        return []
+    strand = Strand(found.target.kind, found.target.segment)
+    kept = set(found.strands.values())
+    dropped = []
+    for index, drive in learn(drives, strand).twins:
+        if drive.slot not in kept and index in found.strands:
+            drive.drop(strand)
+            dropped.append(drive.slot)
+    return dropped
 
 
 def remake(found: Found, segment: int, index: int) -> bytes:

@@ -34,7 +34,8 @@ class Layout(NamedTuple):
 
     drives: by strand index. data: the k drives of the data strands, empty when one is not there. gone: slots that are
     present and have no file. bad: slot -> why its file cannot be placed. missing: strand indices that a present
-    member drive should hold.
+    member drive should hold. twins: (index, drive) of strands that another drive holds as well: healed onto a spare
+    while the first was away. Which of them is whole only their records tell.
     """
 
     strand: Strand
@@ -47,6 +48,7 @@ class Layout(NamedTuple):
     missing: dict[int, int]
     until_s: float
     present: dict[int, Drive]
+    twins: tuple[tuple[int, Drive], ...] = ()
 
 
 def read_strand_header(drive: Drive, strand: Strand) -> StrandHeader | None:
@@ -88,10 +90,12 @@ def assemble(strand: Strand, present: dict[int, Drive], ids: dict[int, str], ans
     gone = [slot for slot, answer in answers.items() if isinstance(answer, FileNotFoundError)]
     bad: dict[int, str] = {}
     placed: dict[int, Drive] = {}
+    twins: list[tuple[int, Drive]] = []
     meta: StrandMeta | None = None
     for slot, answer in answers.items():
         if isinstance(answer, StrandHeader):
-            placed[answer.header.strand] = present[slot]
+            if placed.setdefault(answer.header.strand, present[slot]) is not present[slot]:
+                twins.append((answer.header.strand, present[slot]))
             meta = meta or answer.meta
         elif answer is None:
             bad[slot] = "the strand's header is damaged"
@@ -102,7 +106,7 @@ def assemble(strand: Strand, present: dict[int, Drive], ids: dict[int, str], ans
     data = tuple(placed[index] for index in range(k)) if k and all(i in placed for i in range(k)) else ()
     whole = k > 0 and len(placed) == k + m and not bad
     until_s = clock.monotonic_s() + (limits.STRAND_MAP_S if whole else limits.STRAND_MAP_SHORT_S)
-    return Layout(strand, k, m, dict(sorted(placed.items())), data, gone, bad, missing, until_s, present)
+    return Layout(strand, k, m, dict(sorted(placed.items())), data, gone, bad, missing, until_s, present, tuple(twins))
 
 
 def _place_by_members(

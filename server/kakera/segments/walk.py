@@ -67,8 +67,9 @@ class Window:
 
 
 class Found(NamedTuple):
-    """One record over the strands. pieces: good ones by strand index; bad: the others that are there, with the reason;
-    punched: those of the bad whose space was given back; unwritten: those that end before it, or begin with nothing."""
+    """One record over the strands. pieces: good ones by strand index; bad: the others that are there, with the reason
+    (an index is in both when only its twin is good); punched: those of the bad whose space was given back; unwritten:
+    those that end before it, or begin with nothing."""
 
     offset: int
     header: Header
@@ -101,11 +102,13 @@ def heads(layout: Layout, upto: int, throttle: Throttle) -> Iterator[tuple[int, 
     return _places(_windows(layout, throttle, limits.PAGE_BYTES), layout.strand, upto)
 
 
-def _windows(layout: Layout, throttle: Throttle, size: int) -> dict[int, Window]:
-    return {index: Window(drive, layout.strand, index, throttle, size) for index, drive in layout.drives.items()}
+def _windows(layout: Layout, throttle: Throttle, size: int) -> list[Window]:
+    """Twins come last: they are read when the first is not whole."""
+    places = (*layout.drives.items(), *layout.twins)
+    return [Window(drive, layout.strand, index, throttle, size) for index, drive in places]
 
 
-def _places(windows: dict[int, Window], strand: Strand, upto: int) -> Iterator[tuple[int, Header]]:
+def _places(windows: list[Window], strand: Strand, upto: int) -> Iterator[tuple[int, Header]]:
     offset = 0
     last = -1  # sequences rise along a strand: bytes that look like an older record are not the next one
     while offset < upto:
@@ -133,21 +136,21 @@ def _head_at(window: Window, strand: Strand, offset: int) -> Header | None:
     return header if verify_head(header, data) else None
 
 
-def _agreed(windows: dict[int, Window], strand: Strand, offset: int, last: int) -> Header | None:
+def _agreed(windows: list[Window], strand: Strand, offset: int, last: int) -> Header | None:
     """The header after sequence `last` that most strands have at `offset`."""
-    heads = {index: _head_at(window, strand, offset) for index, window in windows.items()}
-    good = {index: head for index, head in heads.items() if head is not None and head.sequence > last}
+    heads = [_head_at(window, strand, offset) for window in windows]
+    good = [head for head in heads if head is not None and head.sequence > last]
     if not good:
         return None
-    votes = Counter((head.sequence, head.length, head.command_id) for head in good.values())
+    votes = Counter((head.sequence, head.length, head.command_id) for head in good)
     winner, _ = votes.most_common(1)[0]
-    return next(head for head in good.values() if (head.sequence, head.length, head.command_id) == winner)
+    return next(head for head in good if (head.sequence, head.length, head.command_id) == winner)
 
 
-def _next_record(windows: dict[int, Window], strand: Strand, span: range, last: int) -> int | None:
+def _next_record(windows: list[Window], strand: Strand, span: range, last: int) -> int | None:
     """The first place in `span` where any strand has a whole header after sequence `last`; None when there is none."""
     best: int | None = None
-    for window in windows.values():
+    for window in windows:
         offset = span.start
         limit = span.stop if best is None else best
         while offset < limit:
@@ -172,17 +175,20 @@ def _begins(window: Window, strand: Strand, offset: int, last: int) -> bool:
     return header is not None and header.sequence > last
 
 
-def _found(windows: dict[int, Window], strand: Strand, offset: int, header: Header) -> Found:
+def _found(windows: list[Window], strand: Strand, offset: int, header: Header) -> Found:
     pieces: dict[int, Piece] = {}
     bad: dict[int, str] = {}
     punched = set()
     unwritten = set()
-    for index, window in windows.items():
+    for window in windows:
+        index = window.index
+        if index in pieces:
+            continue
         data = window.read(offset, header.length)
         try:
             pieces[index] = judge_record(data, strand, index, header.length)
         except Bad as error:
-            bad[index] = window.failed or error.reason
+            bad.setdefault(index, window.failed or error.reason)
             if error.punched:
                 punched.add(index)
             if not window.failed and (len(data) < header.length or not any(data[:HEADER_BYTES])):
@@ -200,9 +206,9 @@ def _found(windows: dict[int, Window], strand: Strand, offset: int, header: Head
     )
 
 
-def _meta_of(windows: dict[int, Window], strand: Strand, offset: int) -> bytes:
+def _meta_of(windows: list[Window], strand: Strand, offset: int) -> bytes:
     """The meta from a strand whose body is bad but whose head is whole."""
-    for window in windows.values():
+    for window in windows:
         header = _head_at(window, strand, offset)
         if header is not None:
             return window.read(offset, header.length)[HEADER_BYTES : HEADER_BYTES + header.meta_bytes]

@@ -14,7 +14,7 @@ from kakera.journal.commands import Clean, StatusReply
 from kakera.observe.log import get_logger
 from kakera.segments.census import SegmentCensus, Target, examine, list_segments
 from kakera.segments.drive import BULK, JOURNAL, Strand
-from kakera.segments.heal import heal_strand
+from kakera.segments.heal import drop_twins, heal_strand
 from kakera.segments.identity import Drives
 from kakera.segments.map import learn
 from kakera.segments.scrub import Cursor, scrub_step
@@ -60,6 +60,8 @@ def _why_short(drives: Drives, kind: str, segment: int, lengths: dict[int, int],
     absent = [index for index in range(layout.k + layout.m) if index not in layout.drives]
     if absent:
         return f"{len(absent)} of {layout.k + layout.m} strands are not there"
+    if layout.twins:
+        return f"{len(layout.twins)} strands are there twice"
     if layout.bad:
         return "; ".join(f"drive {slot}: {why}" for slot, why in layout.bad.items())
     need = (journal or {}).get(segment) if kind == JOURNAL else max(lengths.values())
@@ -183,6 +185,9 @@ class HealLoop:
         found = await self._examine(target)
         if not found.full:
             return _what_is_left(found, work.rows())
+        for slot in await work.apart(drop_twins, work.drives, found):
+            suspects.clear(strand, slot)
+            log.info("twin dropped", kind=job.kind, segment=segment_name(job.segment), drive=slot)
         work.queue.done(job)
         self._failures.pop(job[:2], None)
         return ""
