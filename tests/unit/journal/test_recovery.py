@@ -7,6 +7,7 @@ import pytest
 from kakera.base import clock
 from kakera.index.tables import TABLES
 from kakera.journal.commands import Condition, No, Ok
+from kakera.segments.drive import JOURNAL
 from kakera.segments.record import HEADER_BYTES
 from tests.fakes.drive import Crash
 from tests.fakes.world import World
@@ -189,6 +190,28 @@ def test_a_hole_in_the_middle_of_one_strand() -> None:
     world.index.wipe()
     world.successor()
     assert all(world.get(b"k%d" % number) == BODY for number in range(10))
+
+
+@pytest.mark.parametrize("damaged", [0, 3])
+def test_of_two_drives_with_one_strand_the_whole_one_counts(damaged: int) -> None:
+    """A strand was healed onto a spare, and the drive it was on came back: the other strands are gone."""
+    world = World(k=2, m=1, spares=1)
+    for number in range(6):
+        ok(world.run(world.put(b"k%d" % number, BODY)))
+    strand = world.segment()
+    world.committer.roll()
+    there = [drive for drive in world.drives if strand.segment in dict(drive.strands(JOURNAL))]
+    (spare,) = [drive for drive in world.drives if drive not in there]
+    spare.install(strand, iter([there[0].read(strand, 0, 1 << 20)]))
+    bad = there[0] if damaged == 0 else spare
+    at = world.entry(b"k3").offset + HEADER_BYTES  # type: ignore[union-attr]
+    bad.write(strand, at, [bytes(byte ^ 1 for byte in bad.read(strand, at, 8))])
+    bad.sync(strand)
+    there[2].drop(strand)
+    world.index.wipe()
+    world.successor()
+    assert world.committer.mode == "ready", world.committer.reason
+    assert [world.get(b"k%d" % number) for number in range(6)] == [BODY] * 6
 
 
 def test_a_sequence_on_no_readable_strand_stops_replay() -> None:
