@@ -199,7 +199,7 @@ def test_of_two_drives_with_one_strand_the_whole_one_counts(damaged: int) -> Non
     for number in range(6):
         ok(world.run(world.put(b"k%d" % number, BODY)))
     strand = world.segment()
-    world.committer.roll()
+    world.committer.journal.roll()
     there = [drive for drive in world.drives if strand.segment in dict(drive.strands(JOURNAL))]
     (spare,) = [drive for drive in world.drives if drive not in there]
     spare.install(strand, iter([there[0].read(strand, 0, 1 << 20)]))

@@ -96,7 +96,7 @@ def test_a_strand_that_failed_a_sync_is_suspect_before_anybody_asks(tmp_path: Pa
     assert Suspects(tmp_path).all() == [(strand, 3)], "known on disk when the client hears of its PUT"
     world.successor()
     assert Suspects(tmp_path).slots(strand) == {3}
-    assert any(info.segment == strand.segment for info in world.committer.chain), "and it still counts"
+    assert any(info.segment == strand.segment for info in world.committer.journal.chain), "and it still counts"
 
 
 def test_a_closed_segment_takes_nothing_new_and_keeps_what_it_has() -> None:
