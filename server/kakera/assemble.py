@@ -7,7 +7,6 @@ Falcon.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -180,7 +179,7 @@ class HttpServices:
         self.names: Mapping[str, str] = {account.account_id: account.display_name for account in accounts}
         self.region = config.server.region
         self.base_domains = config.server.base_domains
-        self.now = time.time
+        self.now = clock.wall_s
         self.core = Core(buckets, objects, multipart, listing, check_readable)
         self.ledger = Ledger(RequestMetrics())
         self.journal = JournalClient(self._paths.socket, resend_limit_s=config.journal.resend_limit_s)

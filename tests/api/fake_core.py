@@ -127,14 +127,14 @@ class FakeBuckets:
             (b.info for b in store.buckets.values() if b.info.owner == account.account_id), key=lambda info: info.name
         )
 
-    async def delete(self, store: FakeStore, account: Account, name: str) -> None:
-        if store.buckets[name].keys:
+    async def delete(self, store: FakeStore, bucket: BucketInfo) -> None:
+        if store.buckets[bucket.name].keys:
             raise errors.BucketNotEmpty()
-        del store.buckets[name]
+        del store.buckets[bucket.name]
 
-    async def set_versioning(self, store: FakeStore, account: Account, name: str, state: int) -> None:
-        bucket = store.buckets[name]
-        bucket.info = msgspec.structs.replace(bucket.info, versioning=state)
+    async def set_versioning(self, store: FakeStore, bucket: BucketInfo, state: int) -> None:
+        held = store.buckets[bucket.name]
+        held.info = msgspec.structs.replace(held.info, versioning=state)
 
 
 def check_write(condition: Condition | None, newest: Version | None, *, deleting: bool = False) -> None:

@@ -111,9 +111,9 @@ class Live(Whole):
     """`kakera serve` on folders of a test; `faults` is the plan (fields of faults.Plan) of every process from the next
     start on."""
 
-    def __init__(self, folder: Path, *, workers: int = 1) -> None:
+    def __init__(self, folder: Path, *, workers: int = 1, settings: dict[str, dict[str, int]] | None = None) -> None:
         self.faults: dict[str, Any] = {}
-        super().__init__(folder, workers=workers)
+        super().__init__(folder, workers=workers, settings=settings)
 
     def format(self) -> None:
         done = self.command("admin", "format")

@@ -20,18 +20,24 @@ from tests.wire.wire import ROOT
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'server'}:{ROOT}"}
 KAKERA = (sys.executable, "-m", "kakera.cli.main")
+SHORT_TIMES = {
+    "profile": {"k": 4, "m": 2},
+    "journal": {"resend_limit_s": 2},
+    "background": {"interval_s": 1},
+    "bulk": {"segment_bytes": 8 << 20},
+}
 
 
 class Whole:
-    """One host, six drives, 4+2, short times."""
+    """One host, six drives, 4+2, short times. `settings`: section -> fields that are to be otherwise in server.toml."""
 
-    def __init__(self, folder: Path, *, workers: int = 1) -> None:
+    def __init__(self, folder: Path, *, workers: int = 1, settings: dict[str, dict[str, int]] | None = None) -> None:
         self.folder = folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.config = folder / "server.toml"
-        self.config.write_text(self._toml(workers))
+        self.config.write_text(self._toml(workers, settings or {}))
         account = {"account_id": "a", "display_name": "a", "access_key_id": "AK", "secret_access_key": "SECRETSECRET"}
         (folder / "a.json").write_text(json.dumps(account))
         (folder / "a.json").chmod(0o600)
@@ -39,13 +45,15 @@ class Whole:
             self.drive(slot).mkdir()
         self.process: subprocess.Popen[bytes] | None = None
 
-    def _toml(self, workers: int) -> str:
-        server = f'[server]\nname = "t"\nlisten = "127.0.0.1:{self.port}"\n'
-        server += f'state_dir = "{self.folder}/state"\nworkers = {workers}\n'
-        rest = "[profile]\nk = 4\nm = 2\n[journal]\nresend_limit_s = 2\n[background]\ninterval_s = 1\n"
-        rest += "[bulk]\nsegment_bytes = 8388608\n"
-        rest += f'[[accounts]]\nname = "a"\ncredentials_file = "{self.folder}/a.json"\n'
-        return server + rest + "".join(f'[[drives]]\npath = "{self.drive(n)}"\ndomain = "d{n}"\n' for n in range(6))
+    def _toml(self, workers: int, settings: dict[str, dict[str, int]]) -> str:
+        text = f'[server]\nname = "t"\nlisten = "127.0.0.1:{self.port}"\n'
+        text += f'state_dir = "{self.folder}/state"\nworkers = {workers}\n'
+        for section in SHORT_TIMES.keys() | settings.keys():
+            text += f"[{section}]\n"
+            for name, value in {**SHORT_TIMES.get(section, {}), **settings.get(section, {})}.items():
+                text += f"{name} = {value}\n"
+        text += f'[[accounts]]\nname = "a"\ncredentials_file = "{self.folder}/a.json"\n'
+        return text + "".join(f'[[drives]]\npath = "{self.drive(n)}"\ndomain = "d{n}"\n' for n in range(6))
 
     def drive(self, slot: int) -> Path:
         return self.folder / f"d{slot}"

@@ -20,7 +20,10 @@ import random
 import re
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from kakera.base import clock
 
 
 @dataclass
@@ -42,6 +45,7 @@ class Plan:
     # saboteurs: "fdatasync", "crc", "ack_before_commit" leave that step out, to test the tests
     skip: tuple[str, ...] = ()
     count: int = 0
+    wall_step: str = ""  # a file that says by how many seconds this process's wall clock is off, read at every look
     trace: str = ""  # a file to which each passage is appended: how a test learns how many there are
 
 
@@ -50,12 +54,22 @@ _random = random.Random(0)
 
 
 def from_environment() -> None:
-    """Set the plan of this process from KAKERA_FAULTS, if it is there."""
+    """Set the plan of this process from KAKERA_FAULTS, if it is there, and its wall clock with it."""
     global plan
     text = os.environ.get("KAKERA_FAULTS")
     if text:
         plan = Plan(**json.loads(text))
         _random.seed(plan.seed)
+        if plan.wall_step:
+            clock.wall_s = _stepped(plan.wall_step)
+
+
+def _stepped(path: str) -> Callable[[], float]:
+    def wall_s() -> float:
+        with open(path) as said:
+            return time.time() + float(said.read() or 0)
+
+    return wall_s
 
 
 def skipped(step: str) -> bool:

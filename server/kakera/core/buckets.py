@@ -40,7 +40,7 @@ def list_owned(store: Store, account: Account) -> list[BucketInfo]:
     return owned
 
 
-async def delete(store: Store, account: Account, name: str) -> None:
+async def delete(store: Store, bucket: BucketInfo) -> None:
     """Raises BucketNotEmpty. Uploads that are still open are aborted first, as S3 does; a bucket with objects keeps
     them.
     """
@@ -53,7 +53,7 @@ async def delete(store: Store, account: Account, name: str) -> None:
                 raise
         return await _change(store, bucket, alive=False)
 
-    await _settled(store, name, end)
+    await _settled(store, bucket, end)
 
 
 async def _abort_uploads(store: Store, bucket: BucketInfo) -> bool:
@@ -74,9 +74,9 @@ async def _abort_uploads(store: Store, bucket: BucketInfo) -> bool:
     return aborted
 
 
-async def set_versioning(store: Store, account: Account, name: str, state: int) -> None:
+async def set_versioning(store: Store, bucket: BucketInfo, state: int) -> None:
     """state: 1 enabled, 2 suspended; it never goes back to 0."""
-    await _settled(store, name, lambda bucket: _change(store, bucket, versioning=state))
+    await _settled(store, bucket, lambda now: _change(store, now, versioning=state))
 
 
 async def _change(store: Store, bucket: BucketInfo, *, alive: bool = True, versioning: int | None = None) -> Ok:
@@ -87,11 +87,11 @@ async def _change(store: Store, bucket: BucketInfo, *, alive: bool = True, versi
     return await store.journal.submit(PutSettings(new_id(), bucket.generation, codec.encode(meta)))
 
 
-async def _settled(store: Store, name: str, change: Callable[[BucketInfo], Awaitable[Ok]]) -> Ok:
+async def _settled(store: Store, bucket: BucketInfo, change: Callable[[BucketInfo], Awaitable[Ok]]) -> Ok:
     """Try again with fresh settings when they changed in between (R6)."""
     for _ in range(limits.STALE_RETRIES):
         try:
-            return await change(get(store, name))
+            return await change(bucket)
         except errors.Stale:
-            continue
-    raise errors.OperationAborted(bucket=name)
+            bucket = stores.fresh_bucket(store, bucket)
+    raise errors.OperationAborted(bucket=bucket.name)

@@ -12,7 +12,7 @@ from kakera.base.ids import NULL_VERSION, new_id
 from kakera.core import bodies, listing, objects
 from kakera.core.copying import Source, SourceBody, Target
 from kakera.core.objects import part_info
-from kakera.core.store import Store, check_readable, get_bucket, read_meta
+from kakera.core.store import Store, check_readable, fresh_bucket, read_meta
 from kakera.core.values import (
     Account,
     BodySource,
@@ -192,9 +192,12 @@ async def parts_for(
     store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, wanted: Sequence[CompletePart]
 ) -> list[PartRow]:
     """The chosen parts, checked; [] when this upload was completed before (its answer is remembered)."""
-    if store.index.get(COMPLETED, (upload_id,)) is not None:
+    try:
+        _row(store, bucket, key, upload_id)
+    except errors.NoSuchUpload:  # in this order: an upload that is closed after this look is found among the open ones
+        if store.index.get(COMPLETED, (upload_id,)) is None:
+            raise
         return []
-    _row(store, bucket, key, upload_id)
     rows = store.index.scan(PARTS, (upload_id,), (upload_id, limits.MAX_PART_NUMBER + 1), limit=limits.MAX_PART_NUMBER)
     return choose(rows, wanted)
 
@@ -203,15 +206,18 @@ async def complete(
     store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, chosen: Sequence[PartRow], *, combined: Combined,
     condition: Condition | None = None,
 ) -> Stored:  # fmt: skip
-    """Make the object of `chosen` (from `parts_for`). Repeated, also after a crash or a newer PUT, it answers as the
-    first time.
+    """Make the object of `chosen` (from `parts_for`). Repeated, also after a crash or a newer PUT, or by another at the
+    same time, it answers as the first time: with that one's ETag, and checksum None where that is another object.
     """
     if not chosen:
         return _remembered(store, bucket, upload_id)
     size = sum(row.size for row in chosen)
     if size > limits.MAX_OBJECT_BYTES:
         raise errors.TooLarge(size_bytes=size, maximum_bytes=limits.MAX_OBJECT_BYTES)
-    upload = await _meta(store, bucket, key, upload_id)
+    try:
+        upload = await _meta(store, bucket, key, upload_id)
+    except errors.NoSuchUpload:  # completed meanwhile by another request, or aborted
+        return _remembered(store, bucket, upload_id)
     mtime_ms = clock.now_ms()
     for _ in range(limits.STALE_RETRIES):
         version = upload_id if bucket.versioning == 1 else NULL_VERSION
@@ -233,12 +239,14 @@ async def complete(
         try:
             reply: Ok = await store.journal.submit(command)
         except errors.Stale:
-            fresh = get_bucket(store, bucket.name)
+            fresh = fresh_bucket(store, bucket)
             if fresh.generation == bucket.generation:  # not the settings: a part was replaced while we chose
                 raise errors.InvalidPart(upload_id=upload_id.hex()) from None
             bucket = fresh
             continue
-        return Stored(combined.etag, reply.version, bucket.versioning != 0, size, mtime_ms, combined.checksum)
+        etag = reply.body.decode()
+        checksum = combined.checksum if etag == combined.etag else None
+        return Stored(etag, reply.version, bucket.versioning != 0, size, reply.value, checksum)
     raise errors.OperationAborted(key=key.decode(errors="replace"))
 
 

@@ -12,7 +12,7 @@ from kakera.base.ids import NULL_VERSION, new_id
 from kakera.core import bodies
 from kakera.core.conditions import check_read, resolve_range
 from kakera.core.copying import Source, SourceBody
-from kakera.core.store import Row, Store, find_row, get_bucket, location, read_meta
+from kakera.core.store import Row, Store, find_row, fresh_bucket, location, read_meta
 from kakera.core.values import (
     Account,
     BodySource,
@@ -83,7 +83,7 @@ async def put_placed(
         try:
             await store.journal.submit(command)
         except errors.Stale:
-            bucket = get_bucket(store, bucket.name)
+            bucket = fresh_bucket(store, bucket)
             continue
         return Stored(etag, version, bucket.versioning != 0, digests.size_bytes, mtime_ms, digests.checksum)
     raise errors.OperationAborted(key=new.key.decode(errors="replace"))
@@ -326,7 +326,7 @@ async def delete(
         try:
             reply: Ok = await store.journal.submit(command)
         except errors.Stale:
-            bucket = get_bucket(store, bucket.name)
+            bucket = fresh_bucket(store, bucket)
             continue
         if version is not None:
             return Deleted(key, version, reply.marker, versioned=True)

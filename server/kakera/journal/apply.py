@@ -139,8 +139,14 @@ def execute(changes: Sequence[Change], index: Index) -> None:
 
 
 def reply_of(fact: Fact) -> Ok:
-    """What the command that made `fact` is answered, now and when it is sent again."""
-    if fact.type in (Type.OBJECT, Type.MARKER, Type.DELETE):
+    """What the command that made `fact` is answered, now and when it is sent again. A Complete: with the time and the
+    ETag of the object too, since who asks again may have chosen other parts."""
+    if fact.type == Type.OBJECT:
+        made: ObjectMeta = codec.meta_of(Type.OBJECT, fact.meta)
+        if made.placement == Placement.PARTS:
+            return Ok(version=made.version, sequence=fact.sequence, value=made.mtime_ms, body=made.etag.encode())
+        return Ok(version=made.version, sequence=fact.sequence)
+    if fact.type in (Type.MARKER, Type.DELETE):
         meta = codec.meta_of(fact.type, fact.meta)
         return Ok(version=meta.version, marker=fact.type == Type.MARKER, sequence=fact.sequence)
     if fact.type == Type.SETTINGS:
@@ -351,8 +357,7 @@ def _take_parts(draft: _Draft, meta: ObjectMeta, fact: Fact) -> None:
             _release_chunks(draft, part.part_id)
             draft.remove(PARTS, (part.upload_id, part.part_number))
     draft.remove(UPLOADS, (meta.bucket_id, meta.key, meta.body_id))
-    reply = codec.encode(msgspec.structs.replace(reply_of(fact), value=meta.mtime_ms, body=meta.etag.encode()))
-    draft.put(COMPLETED, CompletedRow(meta.body_id, fact.sequence, reply))
+    draft.put(COMPLETED, CompletedRow(meta.body_id, fact.sequence, codec.encode(reply_of(fact))))
     draft.put(COMPLETED_AT, CompletedAtRow(fact.sequence, meta.body_id))
 
 

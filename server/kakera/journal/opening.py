@@ -105,3 +105,5 @@ def _finish(journal: Journal) -> None:
     journal.index.begin()
     journal.index.commit(Mark(journal.sequence, journal.writer.segment, journal.writer.offset))
     journal.broken = False
+    # A drive that came back while nobody looked, or a predecessor that died between raising the floor and this.
+    journal.drives.drop_journal_below(journal.chain[0].segment)

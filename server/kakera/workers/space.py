@@ -52,12 +52,17 @@ class CompactLoop:
         self.waiting = len(sparse) - len(chosen)
         if not chosen:
             return IDLE
+        moved, left = 0, len(chosen)
         try:
-            moved = await self._empty(chosen[0])
+            # One that yields nothing (another process moves the same bodies, or they cannot be read now) must not keep
+            # those behind it.
+            while left and not moved:
+                moved = await self._empty(chosen[-left])
+                left -= 1
         finally:
-            if len(chosen) == 1:
+            if not left:
                 work.bulk.seal()  # nothing follows: what was copied must not wait for more to be healable itself
-        return Progress(more=len(chosen) > 1 and moved > 0, done=moved, unit="bodies", left=len(chosen) - 1)
+        return Progress(more=left > 0, done=moved, unit="bodies", left=left)
 
     def _small(self, usages: list[Usage]) -> list[int]:
         """Segments sealed early because their writer was idle or ended: many of them are worth being made into few."""

@@ -56,7 +56,7 @@ async def head_bucket(call: Call) -> Response:
 
 async def delete_bucket(call: Call) -> Response:
     bucket = call.open_bucket()
-    await call.core.buckets.delete(call.store, call.account, bucket.name)
+    await call.core.buckets.delete(call.store, bucket)
     return Response(204)
 
 
@@ -77,7 +77,7 @@ async def get_bucket_versioning(call: Call) -> Response:
 async def put_bucket_versioning(call: Call) -> Response:
     bucket = call.open_bucket()
     status = xml_in.versioning_configuration(await call.document())
-    await call.core.buckets.set_versioning(call.store, call.account, bucket.name, VERSIONING.index(status))
+    await call.core.buckets.set_versioning(call.store, bucket, VERSIONING.index(status))
     return Response(200)
 
 

@@ -163,8 +163,13 @@ async def complete_multipart_upload(call: Call) -> Response:
     condition = parse.write_condition(headers)
     multipart = call.core.multipart
     chosen = await multipart.parts_for(call.store, bucket, call.key, upload_id, wanted)
+    upload = None
     if chosen:
-        upload = await multipart.get(call.store, bucket, call.key, upload_id)
+        try:
+            upload = await multipart.get(call.store, bucket, call.key, upload_id)
+        except errors.NoSuchUpload:  # completed meanwhile by another request, or aborted: the second look tells
+            chosen = await multipart.parts_for(call.store, bucket, call.key, upload_id, wanted)
+    if upload is not None:
         _check_size(headers.get("x-amz-mp-object-size"), chosen)
         combined = Combined(combined_etag(chosen), combined_checksum(upload, chosen, claimed))
     else:
@@ -172,7 +177,8 @@ async def complete_multipart_upload(call: Call) -> Response:
     stored = await multipart.complete(
         call.store, bucket, call.key, upload_id, chosen, combined=combined, condition=condition
     )
-    checksum = stored.checksum if chosen else await _remembered_checksum(call, bucket, stored)
+    mine = bool(chosen) and stored.etag == combined.etag
+    checksum = stored.checksum if mine else await _remembered_checksum(call, bucket, stored)
     return _completed(call, stored, checksum)
 
 
