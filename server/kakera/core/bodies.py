@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
@@ -59,10 +60,27 @@ async def _whole(source: BodySource, size: int) -> bytes:
 
 
 async def _in_chunks(store: Store, body_id: bytes, source: BodySource) -> list[ChunkRef]:
-    """Fill a chunk, hand it on, fill the next: no more than two in memory (R11)."""
-    chunk_bytes = store.profile.chunk_bytes
+    """Fill a chunk while the one before is coded and written: no more than two in memory (R11)."""
     chunks: list[ChunkRef] = []
-    pieces: list[bytes | memoryview] = []  # of the chunk being filled: copied once, when it is full
+    writing: asyncio.Task[ChunkRef] | None = None
+    try:
+        async for chunk in _cut(source, store.profile.chunk_bytes):
+            if writing is not None:
+                chunks.append(await writing)
+            writing = asyncio.create_task(store.bulk.append(body_id, len(chunks), chunk))
+            del chunk
+        if writing is not None:
+            chunks.append(await writing)
+    finally:
+        if writing is not None and not writing.done():
+            writing.cancel()
+            await asyncio.wait([writing])
+    return chunks
+
+
+async def _cut(source: BodySource, chunk_bytes: int) -> AsyncIterator[bytes]:
+    """The body in chunks; all but the last are full. Each is copied once, when it is whole."""
+    pieces: list[bytes | memoryview] = []
     held_bytes = 0
     while piece := await source.read():
         pieces.append(piece)
@@ -73,10 +91,10 @@ async def _in_chunks(store: Store, body_id: bytes, source: BodySource) -> list[C
             cut = len(last) - held_bytes
             chunk = b"".join((*pieces, last[:cut]))
             pieces = [last[cut:]] if held_bytes else []
-            chunks.append(await store.bulk.append(body_id, len(chunks), chunk))
+            yield chunk
+            del chunk
     if pieces:
-        chunks.append(await store.bulk.append(body_id, len(chunks), b"".join(pieces)))
-    return chunks
+        yield b"".join(pieces)
 
 
 # --- out --------------------------------------------------------------------------------------------------------------

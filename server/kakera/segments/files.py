@@ -19,20 +19,21 @@ IDENTITY_FILE = "kakera.json"
 FORMAT = 1
 
 
-def write_all(fd: int, buffers: Sequence[Buffer], offset: int) -> None:
-    """Write every buffer, one after the other, going on after short writes. Raises OSError."""
+def write_all(fd: int, buffers: Sequence[Buffer], offset: int) -> int:
+    """Write every buffer, one after the other, going on after short writes. Returns the bytes. Raises OSError."""
     wanted = sum(map(len, buffers))
     if len(buffers) > limits.MAX_WRITE_BUFFERS:
         buffers = [b"".join(buffers)]
     done = os.pwritev(fd, buffers, offset)
     if done == wanted:
-        return
+        return wanted
     rest = memoryview(b"".join(buffers))
     while done < wanted:
         step = os.pwrite(fd, rest[done:], offset + done)
         if step == 0:
             raise OSError(5, "the drive takes no bytes")
         done += step
+    return wanted
 
 
 def write_sparse(fd: int, piece: Buffer, offset: int) -> None:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kakera.base import clock, faults, limits
+from kakera.base import clock, faults, kernel, limits
 from kakera.base.ids import segment_epoch, segment_name
 from kakera.segments.drive import BULK, JOURNAL, DriveAbsent, Identity, Space, Strand
 from kakera.segments.files import (
@@ -123,7 +123,9 @@ class LocalDrive:
     def write(self, strand: Strand, offset: int, buffers: Sequence[Buffer]) -> None:
         handle = self._open(strand)
         if faults.plan is None:
-            write_all(handle.fd, buffers, offset)
+            written_bytes = write_all(handle.fd, buffers, offset)
+            if written_bytes >= limits.EARLY_WRITE_BYTES:
+                kernel.begin_writing_out(handle.fd, offset, written_bytes)
             return
         path = str(self._path(strand))
         faults.hit("drive.write", path)
