@@ -62,6 +62,11 @@ class Paths(NamedTuple):
             state / "jobs",
         )
 
+    def make_private(self) -> None:
+        """The folders that hold the sockets, the lock, the pins and the index: for their owner alone."""
+        kernel.private_folder(self.state)
+        kernel.private_folder(self.run)
+
 
 # --- committer --------------------------------------------------------------------------------------------------------
 
@@ -79,7 +84,7 @@ def committer_services(config: Config) -> Committer:
     from kakera.segments.suspects import Suspects
 
     paths = Paths.of(config)
-    paths.run.mkdir(parents=True, exist_ok=True)
+    paths.make_private()
     drives = open_drives(config)
     try:
         index = sqlite.SqliteIndex(str(paths.database))
@@ -223,7 +228,7 @@ class HttpServices:
         began_s = clock.monotonic_s()
         while clock.monotonic_s() - began_s < limits.READY_WAIT_S:
             self._use_fresh_index()
-            if state.status is not None and state.mode == "starting":
+            if state.status is not None and not state.readable:
                 return  # it said why: 503 at once
             if state.status is not None and not isinstance(self.store.index, _NoIndexYet):
                 self._settled = True
@@ -244,8 +249,8 @@ class HttpServices:
         while True:
             await asyncio.sleep(limits.INDEX_WATCH_S)
             self._use_fresh_index()
-            if self.journal.state.mode == "starting":
-                # the end of a recovery is noticed at once, and not at the next routine question
+            if not self.journal.state.readable:
+                # the end of a recovery, or the return of a drive, is noticed at once, and not at the next routine question
                 await self.readiness.ask()
             bulk = self.store.bulk
             if bulk.accepted_bytes != accepted:
@@ -360,7 +365,9 @@ def run_http(config: Config) -> int:
     """The HTTP process: Gunicorn's arbiter, until SIGTERM. Returns its exit code."""
     from kakera.observe import metrics
 
-    metrics.prepare(Paths.of(config).metrics, clean=True)
+    paths = Paths.of(config)
+    paths.make_private()
+    metrics.prepare(paths.metrics, clean=True)
     try:
         http_services(config).run()
     except SystemExit as stop:

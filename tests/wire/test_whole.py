@@ -192,7 +192,7 @@ def test_two_drives_gone_is_read_only_and_three_is_unavailable(whole: Whole) -> 
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
     assert whole.stop() == 0
     whole.away(5)
-    whole.start(until="starting")
+    whole.start(until="unavailable")
     with pytest.raises(ClientError) as refused:
         whole.client().get_object(Bucket="bucket", Key="k0-100")
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
@@ -307,3 +307,15 @@ def test_access_lines_name_what_was_asked(whole: Whole) -> None:
     assert (put["principal"], put["bucket"], put["key"], put["status"]) == ("AK", "bucket", "k0-100", 200)
     assert "SECRETSECRET" not in whole.log()
     assert "Signature" not in whole.log()
+
+
+def test_nobody_else_reaches_the_sockets_and_the_bodies(whole: Whole) -> None:
+    """While it runs: every folder of state and drives is closed to others, or lies in one that is; no socket and no
+    file is open to them by its own mode either, but metrics, which hold no secret."""
+    whole.start()
+    Objects(whole).put(100, 2 * MIB)
+    tops = [whole.folder / "state", whole.folder / "state" / "run", *(whole.drive(slot) for slot in range(6))]
+    assert [path.name for path in tops if path.stat().st_mode & 0o077] == []
+    for drive in range(6):
+        assert [str(path) for path in whole.drive(drive).rglob("*") if path.stat().st_mode & 0o077] == []
+    assert not any(path.stat().st_mode & 0o077 for path in (whole.folder / "state" / "run").iterdir() if path.is_socket())

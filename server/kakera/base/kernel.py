@@ -7,6 +7,7 @@ import ctypes
 import os
 import resource
 import signal
+from pathlib import Path
 
 from kakera.base import limits
 
@@ -42,6 +43,15 @@ def begin_writing_out(fd: int, offset: int, length: int) -> None:
     """Have the device begin with these bytes now (sync_file_range), so that the fdatasync to come finds less left to
     do. A hint and no durability: what it returns is nobody's business."""
     _libc.sync_file_range(fd, ctypes.c_int64(offset), ctypes.c_int64(length), _SYNC_FILE_RANGE_WRITE)
+
+
+def private_folder(path: Path) -> None:
+    """Make the folder, or take away what others may do with it: sockets, keys and bodies lie inside (R10). One that
+    belongs to somebody else is left as it is. Raises OSError."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    now = path.stat()
+    if now.st_mode & 0o077 and now.st_uid == os.geteuid():
+        path.chmod(0o700)
 
 
 def set_limits() -> None:

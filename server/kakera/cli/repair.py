@@ -40,7 +40,7 @@ def rebuild_index(config: ConfigPath = CONFIG) -> None:
     from kakera.index.sqlite import discard
 
     paths = Paths.of(load_config(config))
-    paths.run.mkdir(parents=True, exist_ok=True)
+    paths.make_private()
     lock = os.open(paths.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

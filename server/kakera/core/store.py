@@ -50,12 +50,12 @@ class Store:
 
 
 def check_readable(store: Store, bucket_id: int, key: bytes | None) -> None:
-    """Raises NotReady before the committer said that the index may be read, ReadOnly for what is undecided (R15). key
-    None: a listing or the bucket itself."""
+    """Raises NotReady before the committer said that the index may be read and while too few drives are there, ReadOnly
+    for what is undecided (R15). key None: a listing or the bucket itself."""
     state = store.journal.state
     if state.mode == "ready":
         return
-    if state.mode == "starting":
+    if not state.readable:
         raise errors.NotReady(state.reason)
     undecided = state.undecided
     if not undecided:

@@ -12,14 +12,15 @@ import msgspec
 from kakera.base import clock, errors, limits
 from kakera.base.ids import new_id
 from kakera.journal import wire
-from kakera.journal.commands import Command, No, Ok, Reply, Status, StatusReply
+from kakera.journal.commands import READABLE, Command, No, Ok, Reply, Status, StatusReply
 
 _STATUS = msgspec.msgpack.Decoder(StatusReply)
 
 
 class State:
     """What this process knows of the committer. mode "starting" until it first said otherwise: nothing is read from the
-    index before (R15); a committer that is merely away leaves the last word standing."""
+    index before (R15); a committer that is merely away leaves the last word standing. "unavailable" while too few drives
+    are there: nothing is read either, though the index could be."""
 
     def __init__(self) -> None:
         self.mode = "starting"
@@ -29,12 +30,17 @@ class State:
         self.connected = False
         self.ready_asked_at_s = float("-inf")  # when the question was put whose answer last let the index be read
 
+    @property
+    def readable(self) -> bool:
+        """May the index be read?"""
+        return self.mode in READABLE
+
     def heard(self, status: StatusReply, *, asked_at_s: float | None = None) -> None:
         """The committer's word; asked_at_s: when it was asked (None: now)."""
         if status.rebuilding:
             self.mode, self.reason, self.status = "starting", status.reason or "the index is being rebuilt", status
             return
-        if status.mode != "starting":
+        if status.mode in READABLE:
             self.ready_asked_at_s = max(
                 self.ready_asked_at_s, clock.monotonic_s() if asked_at_s is None else asked_at_s
             )

@@ -182,8 +182,12 @@ class SegmentInfo(msgspec.Struct, frozen=True):
     last: int
 
 
+READABLE = ("ready", "read-only")  # modes in which the index may be read
+UNAVAILABLE = "unavailable"  # fewer than k drives, or more than k away: everything answers 503 (R15)
+
+
 class StatusReply(msgspec.Struct, frozen=True):
-    """mode: "ready", "read-only", "starting"; reason: why not ready. undecided: (bucket id, key) that read-only must
+    """mode: "ready", "read-only", "starting", "unavailable"; reason: why not ready. undecided: (bucket id, key) that read-only must
     not answer for; bucket id 0: buckets themselves. full: only DELETE is taken."""
 
     mode: str

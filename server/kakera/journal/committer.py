@@ -18,11 +18,12 @@ from kakera.journal import codec, commands, opening, strands
 from kakera.journal.apply import Fact, apply, execute, reply_of
 from kakera.journal.chain import Journal, Settings
 from kakera.journal.cleaning import Cleaner
-from kakera.journal.commands import Ok, Reply, SegmentInfo, StatusReply
+from kakera.journal.commands import READABLE, UNAVAILABLE, Ok, Reply, SegmentInfo, StatusReply
 from kakera.journal.decide import Proposal, decide, refusal, segments_added
 from kakera.journal.lanes import Lanes
 from kakera.journal.members import Members
 from kakera.journal.once import Applied
+from kakera.journal.recovery import may_start
 from kakera.journal.strands import Placed
 from kakera.segments.record import record_length
 
@@ -322,9 +323,11 @@ class Committer:
             self.journal.broken, self.reason = True, error.message
 
     def status(self) -> StatusReply:
-        journal = self.journal
+        journal, drives = self.journal, self._drives
         mode, reason = self.mode, self.reason
-        if mode == "ready" and journal.broken:
+        if mode in READABLE and not may_start(len(drives.present), len(drives.absent), journal.settings.k):
+            mode, reason = UNAVAILABLE, drives.shortage(journal.settings.k)  # the same answer as after a restart (R15)
+        elif mode == "ready" and journal.broken:
             mode = "read-only"
         return StatusReply(
             mode, reason if mode != "ready" else "", journal.epoch, journal.chain,

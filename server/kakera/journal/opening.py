@@ -10,14 +10,14 @@ from kakera.base import errors
 from kakera.index.interface import Index, Mark
 from kakera.journal import recovery
 from kakera.journal.chain import Journal
-from kakera.journal.commands import SegmentInfo
+from kakera.journal.commands import UNAVAILABLE, SegmentInfo
 from kakera.journal.reading import Survey, survey
 
 
 def open_journal(journal: Journal) -> tuple[str, str, list[tuple[int, bytes]]]:
     """As far as the present drives allow. May be called again on the same journal after it failed.
 
-    Returns: mode ("ready", "read-only"), its reason, and what is undecided (`recovery.undecided`).
+    Returns: mode ("ready", "read-only", "unavailable"), its reason, and what is undecided (`recovery.undecided`).
     Raises Unavailable (NotReady, ReadOnly ...) when nothing can be served; Unusable when the index must be made anew.
     """
     drives, k = journal.drives, journal.settings.k
@@ -31,7 +31,7 @@ def open_journal(journal: Journal) -> tuple[str, str, list[tuple[int, bytes]]]:
         views = _survey(journal)
         undecided = recovery.undecided(views, journal.index.mark(), absent=len(drives.absent), k=k)
         return "read-only", drives.shortage(k + 1), undecided
-    raise errors.NotReady(drives.shortage(k))
+    return UNAVAILABLE, drives.shortage(k), []
 
 
 def _survey(journal: Journal) -> Survey:

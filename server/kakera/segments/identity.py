@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kakera.base import clock, errors, limits
+from kakera.base import clock, errors, kernel, limits
 from kakera.config import Config, Profile
 from kakera.segments.drive import BULK, JOURNAL, Drive, DriveAbsent, Identity
 from kakera.segments.files import IDENTITY_FILE, decode_identity, encode_identity, replace_file, seal, unseal
@@ -76,8 +76,9 @@ def _require_empty(path: Path) -> None:
 
 
 def _write_identity(path: Path, identity: Identity) -> None:
+    kernel.private_folder(path)
     for name in (JOURNAL, BULK, "tmp"):
-        (path / name).mkdir(exist_ok=True)
+        kernel.private_folder(path / name)
     # Last, and it syncs the folder with it: a drive with an identity has its folders.
     replace_file(path / IDENTITY_FILE, encode_identity(identity))
 
@@ -126,7 +127,7 @@ def read_marker(config: Config) -> Marker | None:
 
 def write_marker(config: Config, marker: Marker) -> None:
     path = _marker_path(config)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    kernel.private_folder(path.parent)
     drives = {str(slot): list(entry) for slot, entry in marker.drives.items()}
     replace_file(path, seal({"cluster": marker.cluster, "formatted": marker.formatted, "drives": drives}))
 

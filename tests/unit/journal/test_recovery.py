@@ -314,7 +314,7 @@ def test_fewer_than_k_drives_answer_nothing_and_lose_nothing(away: tuple[int, ..
     ok(world.run(world.put(b"k", BODY)))
     world.away(*away)
     world.successor()
-    assert world.committer.mode == "starting"
+    assert world.committer.mode == "unavailable"
     reply = world.run(world.put(b"k", b"other"))
     assert isinstance(reply, No) and reply.error == "NotReady"
     world.away()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kakera.assemble import Paths
 from kakera.base import errors, faults
 from kakera.segments.drive import Identity
 from kakera.segments.files import decode_identity, encode_identity
@@ -227,3 +228,22 @@ def test_identities_of_other_shapes_are_none() -> None:
     odd = encode_identity(Identity("c", "d", "0", 1))  # type: ignore[arg-type]
     assert decode_identity(odd) is None
     assert decode_identity(encode_identity(Identity("c", "d", 0, 1))) == Identity("c", "d", 0, 1)
+
+
+def test_folders_are_for_their_owner_alone(tmp_path: Path) -> None:
+    """Also those that were there before, whatever the umask says."""
+    before = os.umask(0)
+    try:
+        config = make_config(tmp_path)
+        state, first = Path(config.server.state_dir), Path(config.drives[0].path)
+        for folder in (state, first):
+            folder.mkdir(mode=0o777, parents=True, exist_ok=True)
+            folder.chmod(0o777)
+        format_drives(config)
+        Paths.of(config).make_private()
+    finally:
+        os.umask(before)
+    folders = [state, state / "run", *(Path(drive.path) for drive in config.drives)]
+    folders += [folder for drive in config.drives for folder in Path(drive.path).iterdir() if folder.is_dir()]
+    assert {oct(folder.stat().st_mode & 0o777) for folder in folders} == {"0o700"}
+    assert len(folders) == 2 + 4 * len(config.drives)
