@@ -81,10 +81,12 @@ def committer_services(config: Config) -> Committer:
     from kakera.journal.committer import Committer
     from kakera.journal.members import Members
     from kakera.segments.identity import open_drives
+    from kakera.segments.reserve import Reserve
     from kakera.segments.suspects import Suspects
 
     paths = Paths.of(config)
     paths.make_private()
+    Reserve(paths.state).ease()  # a successor makes a socket and a WAL before it can free anything
     drives = open_drives(config)
     try:
         index = sqlite.SqliteIndex(str(paths.database))
@@ -100,6 +102,7 @@ def committer_services(config: Config) -> Committer:
         laggard_limit_s=config.journal.laggard_limit_ms / 1000,
         reserve_bytes=config.space.reserve_bytes,
         resend_limit_s=config.journal.resend_limit_s,
+        state=Reserve(paths.state),
     )
     return Committer(Members(drives, Suspects.of(config).add), index, settings)
 
@@ -250,7 +253,7 @@ class HttpServices:
             await asyncio.sleep(limits.INDEX_WATCH_S)
             self._use_fresh_index()
             if not self.journal.state.readable:
-                # the end of a recovery, or the return of a drive, is noticed at once, and not at the next routine question
+                # the end of a recovery or the return of a drive is noticed at once, not at the next routine question
                 await self.readiness.ask()
             bulk = self.store.bulk
             if bulk.accepted_bytes != accepted:
@@ -407,7 +410,9 @@ class BackgroundServices:
         self.progress = paths.jobs / "progress.json"
         self.journal = JournalClient(paths.socket, resend_limit_s=config.journal.resend_limit_s)
         self._index = IndexView(paths.database, self.journal.state)
-        parts = make_segments(config, self.journal)
+        # Compaction writes before it frees: it may use the half of the reserve that clients' bodies leave alone (R7).
+        room = msgspec.structs.replace(config.space, reserve_bytes=config.space.reserve_bytes // 2)
+        parts = make_segments(msgspec.structs.replace(config, space=room), self.journal)
         self.work = Work(
             config=config,
             drives=parts.drives,

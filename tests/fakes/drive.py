@@ -138,7 +138,7 @@ class FakeDrive:
             self._epoch = raise_to
         return self._epoch
 
-    def space(self) -> Space:
+    def space(self, keep_bytes: int = 0) -> Space:
         return Space(1 << 41, self.free_bytes)
 
     # --- what a test does to it

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.live import BUCKET, Client, Live, digest, eventually, settled
+from kakera.base import limits
+from tests.fault.live import BUCKET, FULL, Client, Live, digest, eventually, settled
 
 OBJECTS = 60
 ANSWER_S = 2.0  # with too few drives a refusal comes at once; the bound is against waiting for what is not there
@@ -164,18 +165,63 @@ def test_a_drive_whose_syncs_fail_is_written_around_and_reported(live: Live) -> 
     print(f"\nEIO on sync: rounds 1, acked {len(objects.bodies)}, lost 0, wrong 0")
 
 
-@pytest.mark.slow
+def test_a_drive_that_cannot_be_read_is_read_around_reported_and_healed(live: Live) -> None:
+    broken = live.folder / "broken"
+    live.faults = {"error": {"drive.read": "EIO"}, "subject": "/d2/(journal|bulk)/", "while_there": str(broken)}
+    live.start()
+    objects = Objects(live)
+    live.kill()  # no bulk segment is open any more: each can be healed without waiting for its writer to be idle
+    live.start()
+    broken.touch()
+    for _ in range(2):
+        assert objects.wrong() == []
+    report = live.doctor()
+    assert report["exposed"] is True
+    told = str(report["exposures"]) + str(report["heal_queue"])
+    assert "drive 2" in told and "Input/output error" in told, report
+    broken.unlink()
+    eventually(lambda: live.doctor()["exposed"] is False, 90)
+    assert objects.wrong() == []
+    print(f"\nEIO on reads: rounds 1, acked {len(objects.bodies)}, lost 0, wrong 0")
+
+
 def test_a_slow_drive_costs_the_limit_once(live: Live) -> None:
-    live.faults = {"delay_s": {"drive.sync": 4.0}, "subject": "/d5/journal/"}
-    live.start(until="")
-    eventually(lambda: live.status() == "ready", 90)
+    """R12: of a hundred PUTs in a row the one that meets it waits for the limit. The drive is tried again after
+    DRIVE_REJOIN_S, doubling: each try may cost one more the same."""
+    slow = live.folder / "slow"
+    limit_s = 0.6
+    live.config.write_text(
+        live.config.read_text().replace("[journal]", f"[journal]\nlaggard_limit_ms = {limit_s * 1e3:.0f}")
+    )
+    live.faults = {"delay_s": {"drive.sync": 3.0}, "subject": "/d5/", "while_there": str(slow)}
+    live.start()
     live.make_bucket()
-    took_s = []
     client = live.connect()
-    for n in range(20):
+    body = b"s" * 20_000
+
+    def put_for(count: int, within_s: float) -> list[float]:
+        took_s = []
         begun = time.monotonic()
-        assert client.object("PUT", f"slow{n}", b"s" * 5000).status == 200
-        took_s.append(time.monotonic() - begun)
-    slow = [round(took, 1) for took in took_s if took > 1.9]
-    print(f"\nslow drive: rounds 1, acked 20, lost 0, wrong 0, puts that waited {slow}")
-    assert len(slow) <= 2, took_s  # the one that met it, and one when the drive is tried again
+        while len(took_s) < count and time.monotonic() - begun < within_s:
+            before = time.monotonic()
+            assert client.object("PUT", f"slow{len(took_s)}", body).status == 200
+            took_s.append(time.monotonic() - before)
+        return took_s
+
+    put_for(20, 10)
+    slow.touch()
+    first = put_for(100, limits.DRIVE_REJOIN_S - 0.5)
+    late = [round(took, 2) for took in first if took > 0.8 * limit_s]
+    assert len(first) == 100 or sum(first) > 4, "the machine is too slow to tell"
+    assert len(late) == 1 and late[0] < limit_s + 1.0, late
+    more, late_more = [], []
+    if FULL:
+        more = put_for(10_000, 3 * limits.DRIVE_REJOIN_S)
+        late_more = [round(took, 2) for took in more if took > 0.8 * limit_s]
+        assert len(late_more) <= 2, late_more  # tried again after 5 s, and 10 s after that
+    report = live.doctor()
+    assert report["exposed"] is True and "drive 5" in str(report["exposures"]), report
+    slow.unlink()
+    if FULL:
+        eventually(lambda: live.doctor()["exposed"] is False, 90)
+    print(f"\nslow drive: {len(first)} puts, late {late}; {len(more)} more, late {late_more}; lost 0, wrong 0")

@@ -318,4 +318,6 @@ def test_nobody_else_reaches_the_sockets_and_the_bodies(whole: Whole) -> None:
     assert [path.name for path in tops if path.stat().st_mode & 0o077] == []
     for drive in range(6):
         assert [str(path) for path in whole.drive(drive).rglob("*") if path.stat().st_mode & 0o077] == []
-    assert not any(path.stat().st_mode & 0o077 for path in (whole.folder / "state" / "run").iterdir() if path.is_socket())
+    assert not any(
+        path.stat().st_mode & 0o077 for path in (whole.folder / "state" / "run").iterdir() if path.is_socket()
+    )

@@ -31,13 +31,14 @@ class Plan:
     """What goes wrong. `kill_at`: passage number (1-based) of points whose name matches `match`.
 
     error: point -> errno name ("EIO", "ENOSPC"); delay_s: point -> seconds; subject: regular expression on the subject
-    (a path); probability applies to errors and delays; lose_unsynced makes drives remember what was not synced, so that
-    `drop_unsynced` of the test drive can forget it.
+    (a path); while_there: a file, and nothing goes wrong while there is none, so that a test can turn the faults of a
+    running server on and off; probability applies to errors and delays.
     """
 
     kill_at: int = 0
     match: str = ""
     subject: str = ""
+    while_there: str = ""
     error: dict[str, str] = field(default_factory=dict)
     delay_s: dict[str, float] = field(default_factory=dict)
     probability: float = 1.0
@@ -85,6 +86,8 @@ def hit(point: str, subject: str = "") -> None:
     if current.match and not re.search(current.match, point):
         return
     if current.subject and not re.search(current.subject, subject):
+        return
+    if current.while_there and not os.path.exists(current.while_there):
         return
     current.count += 1
     if current.trace:

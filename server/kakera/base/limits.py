@@ -63,6 +63,7 @@ SEGMENT_OPEN_ATTEMPTS = 3  # a new bulk segment is tried on so many sets of driv
 BULK_THREADS = 2  # per drive and worker: a sync must not hold up the next chunk's write
 BULK_STALL_S = 20.0  # when not even k+1 drives answer a bulk write: then it is the machine, and the client is told
 EARLY_WRITE_BYTES = 256 * KIB  # a write so large is sent to the device at once; small ones are merged by waiting
+RESERVE_PIECE_BYTES = 4 * MIB  # given back at once where nothing can be taken ahead: what a foreign writer may catch
 SPACE_CHECK_S = 1.0  # how old the free space of a drive may be when an append is accepted
 SCAN_WINDOW_BYTES = 1 * MIB  # one read of a scan over a strand: 16 strands of 12+4 take 16 MiB
 MAX_SCAN_SKIP_BYTES = 64 * MIB  # how far a scan looks for the next record behind a damaged header

@@ -27,8 +27,8 @@ class Readiness:
         self.last: StatusReply | None = None
 
     async def ask(self) -> dict[str, str]:
-        """{"status": "ready", "durability"} or {"status": "read-only" | "starting" | "unavailable", "reason"}: unavailable
-        when too few drives are there or the committer does not answer."""
+        """{"status": "ready", "durability"} or {"status": "read-only" | "starting" | "unavailable", "reason"}.
+        Unavailable: too few drives are there, or the committer does not answer."""
         if clock.monotonic_s() - self._known_at > limits.READY_CACHE_S:
             if self._asking is None or self._asking.done():
                 self._asking = asyncio.ensure_future(self._refresh())

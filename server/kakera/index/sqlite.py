@@ -272,8 +272,8 @@ class SqliteIndex:
         """Bring the WAL into the database and start it over. For any thread, beside the writer: a connection of its own
         copies and syncs while commits go on; only for what came meanwhile is the writer kept out, at its next `begin`.
 
-        False: a reader, or a transaction longer than INDEX_CHECKPOINT_WAIT_S, was in the way; ask again later. Raises
-        Unusable when a sync failed: pages may be lost in the cache though later calls look well (R2).
+        False: a reader, a transaction longer than INDEX_CHECKPOINT_WAIT_S or a full disk was in the way; ask again
+        later. Raises Unusable when a sync failed: pages may be lost in the cache though later calls look well (R2).
         """
         with self._checkpointing:
             connection = _open(self._path, "rw")
@@ -283,8 +283,8 @@ class SqliteIndex:
                 self._ending.clear()
                 return _restart(connection)
             except sqlite3.OperationalError as error:
-                if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                    return False
+                if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
+                    return False  # full: no write was lost, and the WAL still has every page
                 self._distrust(f"a checkpoint failed ({error}): what it should have kept may be gone")
                 raise Unusable(self._lost) from error
             except OSError as error:

@@ -23,6 +23,7 @@ from kakera.journal.members import Members, reason_of
 from kakera.journal.strands import SegmentWriter
 from kakera.segments.drive import JOURNAL
 from kakera.segments.meta import StrandMeta
+from kakera.segments.reserve import Reserve
 
 log = structlog.get_logger()
 
@@ -37,6 +38,7 @@ class Settings(NamedTuple):
     laggard_limit_s: float
     reserve_bytes: int
     resend_limit_s: float = limits.RESEND_LIMIT_S
+    state: Reserve | None = None  # of the index's folder
 
 
 class Journal:

@@ -19,8 +19,8 @@ _STATUS = msgspec.msgpack.Decoder(StatusReply)
 
 class State:
     """What this process knows of the committer. mode "starting" until it first said otherwise: nothing is read from the
-    index before (R15); a committer that is merely away leaves the last word standing. "unavailable" while too few drives
-    are there: nothing is read either, though the index could be."""
+    index before (R15); a committer that is merely away leaves the last word standing. "unavailable" while too few
+    drives are there: nothing is read either, though the index could be."""
 
     def __init__(self) -> None:
         self.mode = "starting"

@@ -187,8 +187,8 @@ UNAVAILABLE = "unavailable"  # fewer than k drives, or more than k away: everyth
 
 
 class StatusReply(msgspec.Struct, frozen=True):
-    """mode: "ready", "read-only", "starting", "unavailable"; reason: why not ready. undecided: (bucket id, key) that read-only must
-    not answer for; bucket id 0: buckets themselves. full: only DELETE is taken."""
+    """mode: "ready", "read-only", "starting", "unavailable"; reason: why not ready. undecided: (bucket id, key)
+    that read-only must not answer for; bucket id 0: buckets themselves. full: only DELETE is taken."""
 
     mode: str
     reason: str

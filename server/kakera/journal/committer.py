@@ -24,6 +24,7 @@ from kakera.journal.lanes import Lanes
 from kakera.journal.members import Members
 from kakera.journal.once import Applied
 from kakera.journal.recovery import may_start
+from kakera.journal.room import Room
 from kakera.journal.strands import Placed
 from kakera.segments.record import record_length
 
@@ -65,7 +66,7 @@ class Committer:
         # worker that died, its pin with it; the set may die with this process as the queue of such commands does (R7).
         self._closed: set[int] = set()
         self._batches = self._commands = 0
-        self._full = False
+        self._room = Room(drives, settings.reserve_bytes, settings.k, settings.state)
         self.mode = "starting"
         self.reason = "recovery is not done"
         self.undecided: list[tuple[int, bytes]] = []
@@ -151,8 +152,8 @@ class Committer:
             return Ok(value=self.journal.next_segment_id())
         if isinstance(command, commands.Clean):
             return self._clean(command, turn)
-        if self._full and isinstance(command, _ADDS):
-            raise errors.OutOfSpace("drives are full: only deletes are taken")
+        if self._room.full and isinstance(command, _ADDS):
+            raise errors.OutOfSpace(self._room.full)
         closed = self._closed | turn.closed
         if closed and segments_added(command, self.index) & closed:
             raise errors.Unavailable("the bulk segment of this body takes nothing new any more")
@@ -202,9 +203,7 @@ class Committer:
         return fact
 
     def _append(self, turn: _Batch) -> None:
-        """Durable on every strand of the open segment; on a failing or late drive roll, and append all of it again
-        (R2).
-        """
+        """Durable on every strand of the open segment; on a failing or late drive roll, and append all again (R2)."""
         for _ in range(limits.MAX_CREATE_ATTEMPTS):
             assert self.journal.writer is not None
             placed = [Placed(p, f.sequence, f.location) for p, f in zip(turn.proposals, turn.facts, strict=True)]
@@ -245,6 +244,7 @@ class Committer:
                 break
             except Exception as error:
                 log.error("index.commit_failed", attempt=attempt, error=str(error))
+                self._room.help_index()
                 self.index.rollback()
                 if self.index.mark() == mark:
                     break  # it happened all the same; once more would count its bodies twice
@@ -260,9 +260,7 @@ class Committer:
         self._cleaner.settled()
 
     def _answer_unavailable(self, batch: Sequence[commands.Command], turn: _Batch, error: errors.Unavailable) -> None:
-        """Nothing of this turn counts: whoever changes something is told why, and so is every refusal that saw those
-        changes.
-        """
+        """Nothing of this turn counts: whoever changes something is told why, and every refusal that saw it."""
         for number, command in enumerate(batch):
             if not isinstance(command, commands.Status):
                 turn.replies[number] = self._applied.get(command.id) or refusal(error)
@@ -287,7 +285,7 @@ class Committer:
             self._start_again(came_or_went=changed)
             return
         s = self._settings
-        self._full = self._drives.roomy(s.reserve_bytes) < s.k + 1
+        self._room.look()
         if changed:
             self._drives.drop_journal_below(self.journal.chain[0].segment)
         assert self.journal.writer is not None
@@ -332,7 +330,7 @@ class Committer:
         return StatusReply(
             mode, reason if mode != "ready" else "", journal.epoch, journal.chain,
             journal.chain[0].segment if journal.chain else 0, self._drives.report(), self._batches, self._commands,
-            self._full, self.undecided, journal.rebuilding,
+            bool(self._room.full), self.undecided, journal.rebuilding,
         )  # fmt: skip
 
     def close(self) -> None:

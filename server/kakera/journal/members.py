@@ -3,7 +3,6 @@ which strands are no longer trusted."""
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +11,7 @@ import structlog
 from kakera.base import clock, errors, limits
 from kakera.segments.drive import BULK, JOURNAL, Drive, Strand
 from kakera.segments.placement import place
+from kakera.segments.reserve import FULL
 
 if TYPE_CHECKING:
     from kakera.segments.identity import Drives
@@ -114,20 +114,24 @@ class Members:
         if before is not None and clock.monotonic_s() > before.until_s + limits.DRIVE_REJOIN_MAX_S:
             before = None  # it was good for long: not the same trouble
         backoff_s = min(before.backoff_s * 2, limits.DRIVE_REJOIN_MAX_S) if before else limits.DRIVE_REJOIN_S
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = isinstance(error, OSError) and error.errno in FULL
+        if full:
+            backoff_s = limits.DRIVE_REJOIN_S  # not a dying drive: it is soon used again when somebody makes room
         self._excluded[slot] = _Exclusion(reason_of(error), clock.monotonic_s() + backoff_s, backoff_s, full)
         if segment:
             self._doubt(Strand(JOURNAL, segment), slot, reason_of(error))
 
-    def roomy(self, reserve_bytes: int) -> int:
-        """How many usable drives have more than the reserve free (R7)."""
-        count = 0
-        for drive in self.present.values():
+    def without_room(self, reserve_bytes: int) -> list[int]:
+        """Slots of the present drives that have no more than the reserve free; half of it is held in a file, so that
+        nobody else can fill it (R7)."""
+        found = []
+        for slot, drive in self.present.items():
             try:
-                count += drive.space().free_bytes > reserve_bytes
+                if drive.space(keep_bytes=reserve_bytes // 2).free_bytes <= reserve_bytes:
+                    found.append(slot)
             except OSError:
-                continue
-        return count
+                found.append(slot)
+        return sorted(found)
 
     def shortage(self, need: int) -> str:
         """Why there are too few drives, for the operator."""

@@ -204,11 +204,11 @@ def serve(build: Callable[[], Committer], socket_path: Path, lock_path: Path) ->
         return 4
     try:
         committer = build()
-    except errors.Unavailable as error:
-        log.error("journal.not_opened", reason=error.message)
+        service = Service(committer, socket_path)
+    except (errors.Unavailable, OSError) as error:
+        log.error("journal.not_opened", reason=str(error))
         os.close(fd)
         return 3
-    service = Service(committer, socket_path)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: service.stop())
     try:

@@ -29,6 +29,7 @@ from kakera.segments.files import (
     write_sparse,
 )
 from kakera.segments.record import Buffer
+from kakera.segments.reserve import FULL, Reserve, give_back_ahead, punch_hole, take_ahead
 
 _KINDS = (JOURNAL, BULK)
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
@@ -71,6 +72,8 @@ class LocalDrive:
         self._handles: OrderedDict[Strand, _Handle] = OrderedDict()
         self._lock = threading.Lock()
         self._swept_s = clock.monotonic_s()
+        self._reserve = Reserve(path)
+        self._ahead: Strand | None = None  # the journal strand that was given the reserve's space
 
     # --- presence
     # ------------------------------------------------------------------------------------------------------------
@@ -112,25 +115,36 @@ class LocalDrive:
         path = self._path(strand)
         path.parent.mkdir(exist_ok=True)
         faults.hit("drive.create", str(path))
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        handle = _Handle(fd)
-        write_all(fd, [header], 0)
-        sync_file(fd, str(path))
+        try:
+            handle = _begin(path, header)
+        except OSError as error:
+            freed = self._make_room(strand, error)
+            if not freed:
+                raise
+            handle = _begin(path, header)
+            self._go_ahead(strand, handle, len(header), freed)
+        sync_file(handle.fd, str(path))
         sync_folder(path.parent)
         faults.hit("drive.create", str(path))
         self._remember(strand, handle)
 
     def write(self, strand: Strand, offset: int, buffers: Sequence[Buffer]) -> None:
         handle = self._open(strand)
-        if faults.plan is None:
+        if faults.plan is not None:
+            faults.hit("drive.write", str(self._path(strand)))
+        try:
             written_bytes = write_all(handle.fd, buffers, offset)
-            if written_bytes >= limits.EARLY_WRITE_BYTES:
-                kernel.begin_writing_out(handle.fd, offset, written_bytes)
-            return
-        path = str(self._path(strand))
-        faults.hit("drive.write", path)
-        write_all(handle.fd, buffers, offset)
-        faults.hit("drive.write", path)
+        except OSError as error:
+            # Nothing was synced and nothing is to be doubted (R2): the file system was full before it took a byte.
+            freed = self._make_room(strand, error)
+            if not freed:
+                raise
+            self._go_ahead(strand, handle, offset, freed)
+            written_bytes = write_all(handle.fd, buffers, offset)
+        if written_bytes >= limits.EARLY_WRITE_BYTES:
+            kernel.begin_writing_out(handle.fd, offset, written_bytes)
+        if faults.plan is not None:
+            faults.hit("drive.write", str(self._path(strand)))
 
     def sync(self, strand: Strand) -> None:
         handle = self._open(strand)
@@ -248,13 +262,39 @@ class LocalDrive:
         if found is None:
             found = max((segment_epoch(segment) for segment, _ in self.strands(JOURNAL)), default=0)
         if raise_to is not None and raise_to > found:
-            replace_file(self.path / "epoch", encode_epoch(raise_to))
+            try:
+                replace_file(self.path / "epoch", encode_epoch(raise_to))
+            except OSError as error:
+                if error.errno not in FULL or not self._reserve.give(limits.RESERVE_PIECE_BYTES):
+                    raise
+                replace_file(self.path / "epoch", encode_epoch(raise_to))
             found = raise_to
         return found
 
-    def space(self) -> Space:
-        now = os.statvfs(self.path)
-        return Space(now.f_blocks * now.f_frsize, now.f_bavail * now.f_frsize)
+    def space(self, keep_bytes: int = 0) -> Space:
+        total, free = self._reserve.space()
+        if keep_bytes and free > 2 * keep_bytes:
+            self.check()
+            self._reserve.keep(keep_bytes)
+        return Space(total, free)
+
+    def _make_room(self, strand: Strand, error: OSError) -> int:
+        """For the journal on a full drive: what the strand before holds behind its end, and the reserve. Bytes won."""
+        if strand.kind != JOURNAL or error.errno not in FULL:
+            return 0
+        before, self._ahead = self._ahead, None
+        freed = 0
+        handle = self._handles.get(before) if before is not None and before != strand else None
+        if handle is not None:
+            held = os.fstat(handle.fd).st_blocks
+            give_back_ahead(handle.fd)
+            freed = (held - os.fstat(handle.fd).st_blocks) * 512
+        return freed + self._reserve.give()
+
+    def _go_ahead(self, strand: Strand, handle: _Handle, offset: int, size: int) -> None:
+        """At once, before somebody else fills it: the space that was won becomes the strand's own."""
+        if take_ahead(handle.fd, offset, size):
+            self._ahead = strand
 
     def close(self) -> None:
         """Let go of every open strand."""
@@ -317,6 +357,17 @@ class LocalDrive:
                 del self._handles[strand]
 
 
+def _begin(path: Path, header: bytes) -> _Handle:
+    """A new file with its first record, not synced. Nothing is left of it when that fails."""
+    handle = _Handle(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        write_all(handle.fd, [header], 0)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    return handle
+
+
 def _segment_of(name: str) -> int | None:
     if len(name) != 16:
         return None
@@ -325,28 +376,3 @@ def _segment_of(name: str) -> int | None:
     except ValueError:
         return None
     return number if segment_name(number) == name else None
-
-
-def punch_hole(fd: int, offset: int, length: int) -> None:
-    """Give back whole pages inside the range. A file system that cannot do so keeps them as they are."""
-    first = -(-offset // limits.PAGE_BYTES) * limits.PAGE_BYTES
-    last = (offset + length) // limits.PAGE_BYTES * limits.PAGE_BYTES
-    if last <= first:
-        return
-    code = _fallocate(fd, _PUNCH_KEEP_SIZE, first, last - first)
-    if code not in (0, errno.EOPNOTSUPP, errno.ENOSYS):
-        raise OSError(code, os.strerror(code))
-
-
-_PUNCH_KEEP_SIZE = 0x02 | 0x01  # FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, linux/falloc.h
-
-
-def _fallocate(fd: int, mode: int, offset: int, length: int) -> int:
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    call = getattr(libc, "fallocate", None)
-    if call is None:
-        return errno.ENOSYS
-    call.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
-    return 0 if call(fd, mode, offset, length) == 0 else ctypes.get_errno()

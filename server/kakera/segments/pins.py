@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from kakera.base import errors
+from kakera.base import errors, limits
 from kakera.base.ids import segment_name
+from kakera.segments.reserve import FULL, Reserve
 
 
 class Vanished(errors.Damaged):
@@ -41,6 +42,7 @@ class Pins:
 
     def __init__(self, run_dir: Path | str) -> None:
         self._folder = Path(run_dir) / "pins"
+        self._reserve = Reserve(Path(run_dir).parent)
         self._held: dict[str, list[int]] = {}  # file name -> [descriptor, holds]
 
     def hold(self, segment: int) -> Pin:
@@ -75,6 +77,10 @@ class Pins:
             except FileNotFoundError:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 continue
+            except OSError as error:
+                if error.errno not in FULL or not self._reserve.give(limits.RESERVE_PIECE_BYTES):
+                    raise
+                continue  # a pin is a file without bytes: what was deleted and what is read must not wait for space
             try:
                 fcntl.flock(fd, how | fcntl.LOCK_NB)
             except BlockingIOError as error:

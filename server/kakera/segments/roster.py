@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections.abc import Callable
 from typing import NamedTuple
 
 from kakera.base import clock, errors, limits
 from kakera.segments.drive import Drive
 from kakera.segments.identity import Drives
+from kakera.segments.reserve import FULL
 from kakera.segments.threads import Lane
 
 
@@ -74,7 +74,9 @@ class Roster:
         """The drive failed: not used for a while, doubling, and not while it still hangs in an earlier job."""
         before = self._excluded.get(slot)
         backoff_s = min(before.backoff_s * 2, limits.DRIVE_REJOIN_MAX_S) if before else limits.DRIVE_REJOIN_S
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = isinstance(error, OSError) and error.errno in FULL
+        if full:
+            backoff_s = limits.DRIVE_REJOIN_S  # not a dying drive: it is soon used again when somebody makes room
         until_s = clock.monotonic_s() + backoff_s
         self._excluded[slot] = _Exclusion(str(error) or type(error).__name__, until_s, backoff_s, full, busy)
 

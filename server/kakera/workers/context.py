@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ from kakera.segments.drive import JOURNAL
 from kakera.segments.identity import Drives
 from kakera.segments.pins import Pins
 from kakera.segments.reader import Reader
+from kakera.segments.reserve import FULL
 from kakera.segments.walk import Throttle
 from kakera.workers.queue import HealQueue
 
@@ -48,6 +49,7 @@ class Work:
     throttle: Throttle
     jobs: Path
     rows: Callable[[], Rows]
+    remembered: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def status(self) -> StatusReply:
         """The committer's view. Raises NotReady unless it is ready: nothing is moved, healed or dropped on an old
@@ -75,6 +77,8 @@ class Work:
 
     def load(self, name: str, default: dict[str, Any]) -> dict[str, Any]:
         """A loop's small memory over restarts; losing it costs time only."""
+        if name in self.remembered:
+            return {**default, **self.remembered[name]}
         try:
             found: dict[str, Any] = json.loads((self.jobs / name).read_text())
         except (OSError, ValueError):
@@ -82,7 +86,13 @@ class Work:
         return {**default, **found} if isinstance(found, dict) else default
 
     def save(self, name: str, state: dict[str, Any]) -> None:
-        self.jobs.mkdir(parents=True, exist_ok=True)
+        """On a full disk only for as long as this process lives: what frees space must go on."""
+        self.remembered[name] = dict(state)
         aside = self.jobs / f"{name}.new"
-        aside.write_text(json.dumps(state))
-        os.replace(aside, self.jobs / name)
+        try:
+            self.jobs.mkdir(parents=True, exist_ok=True)
+            aside.write_text(json.dumps(state))
+            os.replace(aside, self.jobs / name)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise

@@ -162,7 +162,9 @@ class HealLoop:
         work = self._work
         if job.kind == JOURNAL and job.segment == status.chain[-1].segment:
             usable = sum(state == "ok" for state in status.drives.values())
-            if usable <= len(learn_slots(work.drives, job)):
+            strands = len(learn_slots(work.drives, job))
+            # With all its strands there it is damage that was met: sealed, it can be read and healed.
+            if usable <= strands < work.config.profile.k + work.config.profile.m:
                 return "the open journal segment is on every drive that the committer trusts"
             await work.journal.submit(Clean(new_id(), "roll"))
             return SEALING
