@@ -172,7 +172,7 @@ def test_a_foreign_file_fills_drives_to_the_last_byte(live: Small) -> None:
 
 @pytest.mark.slow
 def test_deletes_go_on_for_long_on_full_drives(live: Small) -> None:
-    """More DELETE records than fit the open segment: the journal rolls and is cleaned on full drives."""
+    """Hundreds of DELETEs while all six are full; they do not fill the open segment."""
     bodies = Bodies(live)
     count = 4000 if FULL else 600
     for number in range(count):

@@ -57,10 +57,10 @@ def test_the_journal_writes_out_of_the_reserve(
     drive.space(keep_bytes=MIB)
     real = local.write_all
 
-    def full(fd: int, buffers: list[bytes], offset: int) -> None:
+    def full(fd: int, buffers: list[bytes], offset: int) -> int:
         if reserve.held_bytes():
             raise OSError(errno.ENOSPC, "no space")
-        real(fd, buffers, offset)
+        return real(fd, buffers, offset)
 
     monkeypatch.setattr(local, "write_all", full)
     if not served:
