@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import platform
 import re
 import subprocess
@@ -25,6 +26,28 @@ def describe(folder: Path) -> dict[str, str]:
         "file system of the drives": _file_system(folder),
         "load before": " ".join(f"{load:.1f}" for load in psutil.getloadavg()),
     }
+
+
+TOUCHED_SHARE = 0.6  # of the free memory; the rest is what the run itself and others need
+TOUCHED_AT_ONCE_BYTES = 256 << 20
+
+
+def touch_memory(most_bytes: int) -> int:
+    """Use memory once and give it back; returns how much.
+
+    A virtual machine gets its memory from the host page by page at the first touch, which made the first write of a
+    page into the cache five times as dear as the next: a raw baseline that deletes its files and so uses the same pages
+    again would be compared with a store that keeps what it is given.
+    """
+    wanted = min(most_bytes, int(psutil.virtual_memory().free * TOUCHED_SHARE))
+    pieces = []
+    for _ in range(wanted // TOUCHED_AT_ONCE_BYTES):
+        piece = mmap.mmap(-1, TOUCHED_AT_ONCE_BYTES)
+        piece[:: mmap.PAGESIZE] = b"x" * (TOUCHED_AT_ONCE_BYTES // mmap.PAGESIZE)
+        pieces.append(piece)
+    for piece in pieces:
+        piece.close()
+    return len(pieces) * TOUCHED_AT_ONCE_BYTES
 
 
 def versions() -> dict[str, str]:

@@ -39,6 +39,7 @@ TINY = Settings(
     list_keys=2_500,
     seeded_bytes=256 * KIB,
     space_bytes=MIB,
+    touched_bytes=0,
 )
 
 

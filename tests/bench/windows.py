@@ -51,6 +51,8 @@ class Settings:
     seeded_bytes: int = 256 * MIB
     space_bytes: int = 64 * MIB
     bulk_client: str = "sockets"
+    touched_bytes: int = 14 << 30
+    """Of memory used once before the first window, see machine.touch_memory: more than a round writes."""
 
     def window_s_for(self, size_bytes: int) -> float:
         """Twice as long for large bodies: what is under way at the end is not counted, and they are long under way."""
