@@ -102,7 +102,7 @@ class Index(Rows, Protocol):
         ...
 
     def put(self, table: Table[R], row: R) -> None:
-        """Insert, or replace the row with the same key."""
+        """Insert, or replace the row with the same key. What the engine has against it may be raised by `commit`."""
         ...
 
     def delete(self, table: Table[Row], key: Key) -> None:

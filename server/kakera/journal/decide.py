@@ -177,8 +177,12 @@ def _check_no_object(condition: Condition, rows: Rows, bucket_id: int, key: byte
     """A conditional DELETE where there is no object: what is not there counts as deleted, whatever was demanded of it;
     a delete marker has no ETag, size or time to match, and passes If-Match: * alone. Raises PreconditionFailed."""
     newest = rows.scan(VERSIONS, (bucket_id, key), (bucket_id, key + b"\0"), limit=1)
-    if newest and (condition.if_match is None or "*" not in condition.if_match):
+    if not newest:
+        return
+    if condition.if_match is None or "*" not in condition.if_match:
         raise errors.PreconditionFailed(condition="if_match")
+    if condition.size is not None or condition.mtime_ms is not None:
+        raise errors.PreconditionFailed(condition="size" if condition.size is not None else "mtime")
 
 
 def _removal(command: commands.Delete, bucket: BucketRow, version: bytes) -> Proposal:

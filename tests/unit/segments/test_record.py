@@ -14,6 +14,7 @@ from kakera.segments.record import (
     Draft,
     Encoder,
     Type,
+    crc32c,
     crc_table,
     parse_header,
     record_length,
@@ -117,3 +118,10 @@ def test_a_head_without_its_whole_meta_is_not_verified() -> None:
     assert header is not None
     assert verify_head(header, RECORD)
     assert not verify_head(header, RECORD[: HEADER_BYTES + 7])
+
+
+def test_the_records_crc_is_crc32c_over_any_buffer() -> None:
+    whole = b"123456789"  # the check value of the catalogue of CRCs, and of RFC 3720 B.4 for 32 zeros
+    assert crc32c(whole) == crc32c(bytearray(whole)) == crc32c(memoryview(whole)[:]) == 0xE3069283
+    assert crc32c(bytes(32)) == 0x8A9136AA
+    assert crc32c(memoryview(whole)[4:], crc32c(whole[:4])) == crc32c(whole)
