@@ -16,7 +16,7 @@ from kakera.index.sqlite import SqliteIndex
 from kakera.index.tables import BULK as BULK_ROWS
 from kakera.segments.census import Target, examine, list_segments
 from kakera.segments.drive import BULK
-from kakera.workers.context import References
+from kakera.workers.references import References
 from tests.fault.live import Live
 
 REPLACED_S = 20.0  # for the arbiter to notice that its workers are gone, and for new ones to be ready
@@ -54,7 +54,7 @@ def orphans(live: Live) -> list[str]:
             await work.status()
             found: list[str] = []
             for segment in list_segments(work.drives, BULK):
-                refers = References(work, segment)
+                refers = References(work)
                 seen = await work.apart(lambda s=segment, r=refers: _examine(work, s, r))  # type: ignore[misc]
                 found += [f"{segment:016x} at {orphan.offset}: {orphan.length} bytes" for orphan in seen.orphans]
                 assert not seen.lost, seen
