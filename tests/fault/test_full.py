@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.fault.mains import Mains
 
 pytestmark = pytest.mark.needs("root", "loop", "mkfs.xfs", "mount")
 IMAGE_BYTES = 320 << 20
+ONE_IMAGE_BYTES = 640 << 20
 RESERVE_BYTES = 32 << 20
 SIZES = (300, 50_000, 120_000, 3 << 20)
 REFUSED = (503, 507)
@@ -24,8 +26,8 @@ REFUSED = (503, 507)
 class Small(Live):
     """Small segments and a small reserve, for drives of 320 MiB; nothing waits long before it is collected."""
 
-    def _toml(self, workers: int) -> str:
-        text = super()._toml(workers).replace("resend_limit_s = 2", "resend_limit_s = 1\nsegment_bytes = 8388608")
+    def _toml(self, workers: int, settings: dict[str, dict[str, int]]) -> str:
+        text = super()._toml(workers, settings).replace("resend_limit_s = 2", "resend_limit_s = 1\nsegment_bytes = 8388608")
         text = text.replace("[background]\n", "[background]\nrate_bytes_per_s = 1073741824\n")
         return text + f"[space]\nreserve_bytes = {RESERVE_BYTES}\n"
 
@@ -228,3 +230,39 @@ def test_the_folder_of_the_index_is_full(live: Small) -> None:
     print(
         f"\nstate folder full: deleted {bodies.deleted}, refused {tried}, lost 0, wrong 0, goes on after {took_s:.1f} s"
     )
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[Small]:
+    """Everything on one file system, as on a laptop: six drives, the state folder and the log."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    image = tmp_path / "disk.img"
+    with open(image, "wb") as file:
+        file.truncate(ONE_IMAGE_BYTES)
+    subprocess.run(("mkfs.xfs", "-q", "-f", image), check=True)
+    subprocess.run(("mount", "-o", "loop", image, disk), check=True)
+    server = Small(disk)
+    try:
+        server.format()
+        server.start()
+        server.make_bucket()
+        yield server
+    finally:
+        server.kill()
+        subprocess.run(("umount", "-l", disk), check=False)
+        image.unlink()
+
+
+def test_everything_on_one_full_file_system(one: Small) -> None:
+    bodies = Bodies(one)
+    bodies.some("before")
+    time.sleep(2.5)  # the reserves are held
+    foreign = fill(one.folder)
+    eventually(lambda: bodies.put("refused", 50_000).status in REFUSED, 10)
+    bodies.delete(list(bodies.there)[:8])
+    assert bodies.wrong() == []
+    foreign.unlink()
+    took_s = goes_on(bodies, "after")
+    assert bodies.wrong() == []
+    print(f"\none full file system: deleted {bodies.deleted}, lost 0, wrong 0, goes on after {took_s:.1f} s")
