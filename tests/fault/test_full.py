@@ -27,7 +27,8 @@ class Small(Live):
     """Small segments and a small reserve, for drives of 320 MiB; nothing waits long before it is collected."""
 
     def _toml(self, workers: int, settings: dict[str, dict[str, int]]) -> str:
-        text = super()._toml(workers, settings).replace("resend_limit_s = 2", "resend_limit_s = 1\nsegment_bytes = 8388608")
+        text = super()._toml(workers, settings)
+        text = text.replace("resend_limit_s = 2", "resend_limit_s = 1\nsegment_bytes = 8388608")
         text = text.replace("[background]\n", "[background]\nrate_bytes_per_s = 1073741824\n")
         return text + f"[space]\nreserve_bytes = {RESERVE_BYTES}\n"
 
@@ -242,14 +243,16 @@ def one(tmp_path: Path) -> Iterator[Small]:
         file.truncate(ONE_IMAGE_BYTES)
     subprocess.run(("mkfs.xfs", "-q", "-f", image), check=True)
     subprocess.run(("mount", "-o", "loop", image, disk), check=True)
-    server = Small(disk)
     try:
-        server.format()
-        server.start()
-        server.make_bucket()
-        yield server
+        server = Small(disk)
+        try:
+            server.format()
+            server.start()
+            server.make_bucket()
+            yield server
+        finally:
+            server.kill()
     finally:
-        server.kill()
         subprocess.run(("umount", "-l", disk), check=False)
         image.unlink()
 

@@ -27,6 +27,7 @@ from kakera.core.values import (
     UploadInfo,
     UploadPage,
 )  # fmt: skip
+from kakera.index.interface import still
 from kakera.index.tables import COMPLETED, PARTS, UPLOADS, Location, PartRow, UploadRow
 from kakera.journal import codec
 from kakera.journal.commands import Abort, Complete, CreateUpload, Ok, PutPart
@@ -192,13 +193,15 @@ async def parts_for(
     store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes, wanted: Sequence[CompletePart]
 ) -> list[PartRow]:
     """The chosen parts, checked; [] when this upload was completed before (its answer is remembered)."""
-    try:
-        _row(store, bucket, key, upload_id)
-    except errors.NoSuchUpload:  # in this order: an upload that is closed after this look is found among the open ones
-        if store.index.get(COMPLETED, (upload_id,)) is None:
-            raise
-        return []
-    rows = store.index.scan(PARTS, (upload_id,), (upload_id, limits.MAX_PART_NUMBER + 1), limit=limits.MAX_PART_NUMBER)
+    with still(store.index):  # an upload that ends between two looks has no parts any more: that is no wrong part
+        try:
+            _row(store, bucket, key, upload_id)
+        except errors.NoSuchUpload:
+            if store.index.get(COMPLETED, (upload_id,)) is None:
+                raise
+            return []
+        last = (upload_id, limits.MAX_PART_NUMBER + 1)
+        rows = store.index.scan(PARTS, (upload_id,), last, limit=limits.MAX_PART_NUMBER)
     return choose(rows, wanted)
 
 
