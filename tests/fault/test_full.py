@@ -257,6 +257,7 @@ def one(tmp_path: Path) -> Iterator[Small]:
         image.unlink()
 
 
+@pytest.mark.slow
 def test_everything_on_one_full_file_system(one: Small) -> None:
     bodies = Bodies(one)
     bodies.some("before")
