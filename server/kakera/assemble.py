@@ -370,7 +370,7 @@ def run_http(config: Config) -> int:
 
     paths = Paths.of(config)
     paths.make_private()
-    metrics.prepare(paths.metrics, clean=True)
+    metrics.prepare(paths.metrics)
     try:
         http_services(config).run()
     except SystemExit as stop:

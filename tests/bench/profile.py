@@ -159,7 +159,7 @@ def worker(
 
     settings = load(config)
     log.configure(settings.log.level, "http")
-    metrics.prepare(Paths.of(settings).metrics, clean=False)
+    metrics.prepare(Paths.of(settings).metrics)
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again once stopped, before the profile is kept
     kwargs = {**EdgeWorker.CONFIG_KWARGS, "timeout_graceful_shutdown": 2}
     server = uvicorn.Server(

@@ -149,6 +149,10 @@ class Live(Whole):
     def committer(self) -> int:
         return self.children()["committer"]
 
+    def workers(self) -> list[int]:
+        """Process ids of the HTTP workers, oldest first."""
+        return sorted(child.pid for child in psutil.Process(self.children()["http"]).children())
+
     def connect(self, timeout_s: float = CLIENT_TIMEOUT_S) -> Client:
         return Client(self.port, timeout_s)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -110,6 +111,21 @@ def fill(folder: Path) -> Path:
     return path
 
 
+def a_worker_that_starts_now_serves(bodies: Bodies) -> None:
+    """It finds no room on the disk for anything, and does not die of it."""
+    was = bodies.live.workers()
+    for worker in was:
+        os.kill(worker, signal.SIGKILL)
+    eventually(lambda: len(set(bodies.live.workers()) - set(was)) == len(was), 20)
+    bodies.client = bodies.live.connect()
+    assert bodies.wrong() == []
+    assert bodies.client.object("GET", "absent").status == 404
+    time.sleep(0.5)  # the ledger counts
+    now = bodies.live.workers()
+    assert bodies.wrong() == []
+    assert bodies.live.workers() == now, "a worker died"
+
+
 def goes_on(bodies: Bodies, prefix: str, within_s: float = 40.0) -> float:
     """Seconds until bodies of every size are taken again."""
     begun = time.monotonic()
@@ -211,6 +227,7 @@ def test_the_folder_of_the_index_is_full(live: Small) -> None:
                 file.write(b"f" * 4096)
         except OSError:
             pass
+    a_worker_that_starts_now_serves(bodies)
     tried = 0
     unknown = set()
     for key in list(bodies.there)[:4]:
@@ -257,7 +274,6 @@ def one(tmp_path: Path) -> Iterator[Small]:
         image.unlink()
 
 
-@pytest.mark.slow
 def test_everything_on_one_full_file_system(one: Small) -> None:
     bodies = Bodies(one)
     bodies.some("before")
@@ -266,6 +282,7 @@ def test_everything_on_one_full_file_system(one: Small) -> None:
     eventually(lambda: bodies.put("refused", 50_000).status in REFUSED, 10)
     bodies.delete(list(bodies.there)[:8])
     assert bodies.wrong() == []
+    a_worker_that_starts_now_serves(bodies)
     foreign.unlink()
     took_s = goes_on(bodies, "after")
     assert bodies.wrong() == []

@@ -1,4 +1,4 @@
-"""Every metric's name, in one place. Prometheus, one file a process under state_dir/run/metrics (multiprocess mode).
+"""Every metric's name, in one place. Prometheus, one file a process (multiprocess mode), in shared memory.
 
 The environment variable that switches the mode on is read when prometheus_client is imported: `prepare` before
 anything imports it. Requests are counted in batches by the ledger's thread: one increment a batch and label set, none
@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import os
 import shutil
+import tempfile
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from kakera.observe.ledger import Line
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+MEMORY = Path("/dev/shm")
+_PREFIX = "kakera-metrics-"
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 REQUESTS = "kakera_requests"  # _total; labels operation, status (2xx ... 5xx; 499 client gone; 599 answer cut)
@@ -35,12 +38,20 @@ COMMANDS = "kakera_journal_commands"  # _total, likewise
 DRIVES = "kakera_drives"  # label state: ok, absent, excluded
 
 
-def prepare(directory: Path, *, clean: bool) -> None:
-    """Choose the directory of this process and its children; `clean` it once, before the first of them is born."""
-    if clean:
-        shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True, exist_ok=True)
-    os.environ[DIRECTORY_VARIABLE] = str(directory)
+def prepare(place: Path) -> None:
+    """Make the folder of this process's and its children's counters, anew, before the first child is born. `place`
+    becomes a link to it, by which the next start finds and removes what this one leaves.
+
+    In memory, not on the disk of the state: the files are sparse and mapped, and the kernel answers a write to a page
+    that finds no room on its file system with SIGBUS, which ends the worker and every request in it.
+    """
+    was = place.resolve()
+    if not place.is_symlink() or (was.parent == MEMORY and was.name.startswith(_PREFIX)):
+        shutil.rmtree(was, ignore_errors=True)
+    place.unlink(missing_ok=True)
+    folder = tempfile.mkdtemp(prefix=_PREFIX, dir=MEMORY)
+    place.symlink_to(folder)
+    os.environ[DIRECTORY_VARIABLE] = folder
 
 
 class RequestMetrics:
