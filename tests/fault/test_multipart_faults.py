@@ -58,6 +58,7 @@ class Case:
         md5s = b"".join(bytes.fromhex(etag) for etag in self.etags.values())
         self.etag = f"{hashlib.md5(md5s).hexdigest()}-{len(self.etags)}"
         self.newest = self.body
+        self.later: list[str] = []  # ETags of what was put since, newest first
 
     def there(self) -> bool:
         """Was it completed? Never half of it."""
@@ -76,14 +77,17 @@ class Case:
         if version:
             old = client.ask("GET", self.path, query={"versionId": version})
             assert (old.status, old.body) == (200, self.body)
+        elsewhere = self.upload._replace(path=f"{self.path}-other").complete(client, self.etags)
+        assert (elsewhere.status, b"NoSuchUpload" in elsewhere.body) == (404, True), elsewhere
         there = [line.etag for line in versions(client, self.name) if f"/{self.name}/{line.key}" == self.path]
-        newer = [] if self.newest is self.body else [hashlib.md5(self.newest).hexdigest()]
-        assert there == ([*newer, self.etag] if version or not newer else newer)
+        history = [*self.later, self.etag]
+        assert there == (history if version else history[:1])
 
     def put(self, body: bytes) -> None:
         client = self.live.connect()
         assert settled(lambda: client.ask("PUT", self.path, body)).status == 200
         self.newest = body
+        self.later.insert(0, hashlib.md5(body).hexdigest())
 
 
 @pytest.mark.parametrize("point", POINTS)

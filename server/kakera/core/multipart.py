@@ -28,7 +28,7 @@ from kakera.core.values import (
     UploadPage,
 )  # fmt: skip
 from kakera.index.interface import still
-from kakera.index.tables import COMPLETED, PARTS, UPLOADS, Location, PartRow, UploadRow
+from kakera.index.tables import COMPLETED, PARTS, UPLOADS, CompletedRow, Location, PartRow, UploadRow
 from kakera.journal import codec
 from kakera.journal.commands import Abort, Complete, CreateUpload, Ok, PutPart
 from kakera.journal.multipart_ids import complete_id
@@ -197,8 +197,7 @@ async def parts_for(
         try:
             _row(store, bucket, key, upload_id)
         except errors.NoSuchUpload:
-            if store.index.get(COMPLETED, (upload_id,)) is None:
-                raise
+            _completed(store, bucket, key, upload_id)
             return []
         last = (upload_id, limits.MAX_PART_NUMBER + 1)
         rows = store.index.scan(PARTS, (upload_id,), last, limit=limits.MAX_PART_NUMBER)
@@ -213,14 +212,14 @@ async def complete(
     same time, it answers as the first time: with that one's ETag, and checksum None where that is another object.
     """
     if not chosen:
-        return _remembered(store, bucket, upload_id)
+        return _remembered(store, bucket, key, upload_id)
     size = sum(row.size for row in chosen)
     if size > limits.MAX_OBJECT_BYTES:
         raise errors.TooLarge(size_bytes=size, maximum_bytes=limits.MAX_OBJECT_BYTES)
     try:
         upload = await _meta(store, bucket, key, upload_id)
     except errors.NoSuchUpload:  # completed meanwhile by another request, or aborted
-        return _remembered(store, bucket, upload_id)
+        return _remembered(store, bucket, key, upload_id)
     mtime_ms = clock.now_ms()
     for _ in range(limits.STALE_RETRIES):
         version = upload_id if bucket.versioning == 1 else NULL_VERSION
@@ -253,11 +252,16 @@ async def complete(
     raise errors.OperationAborted(key=key.decode(errors="replace"))
 
 
-def _remembered(store: Store, bucket: BucketInfo, upload_id: bytes) -> Stored:
+def _completed(store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes) -> CompletedRow:
+    """The upload's end, as long as it is remembered; NoSuchUpload also for an upload of another key."""
     row = store.index.get(COMPLETED, (upload_id,))
-    if row is None:
+    if row is None or (row.bucket_id, row.key) != (bucket.bucket_id, key):
         raise errors.NoSuchUpload(upload_id=upload_id.hex())
-    reply: Ok = codec.OK.decode(row.reply)
+    return row
+
+
+def _remembered(store: Store, bucket: BucketInfo, key: bytes, upload_id: bytes) -> Stored:
+    reply: Ok = codec.OK.decode(_completed(store, bucket, key, upload_id).reply)
     return Stored(reply.body.decode(), reply.version, bucket.versioning != 0, 0, reply.value, None)
 
 

@@ -153,10 +153,12 @@ class AppliedRow(Row, frozen=True):
 
 
 class CompletedRow(Row, frozen=True):
-    """A multipart that was completed: a repeated Complete gives the same answer. Gone when the floor passes its
-    sequence."""
+    """A multipart that was completed: a repeated Complete of the same key gives the same answer. Gone when the floor
+    passes its sequence."""
 
     upload_id: bytes
+    bucket_id: int
+    key: bytes
     sequence: int
     reply: bytes
 

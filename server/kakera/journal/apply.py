@@ -357,7 +357,8 @@ def _take_parts(draft: _Draft, meta: ObjectMeta, fact: Fact) -> None:
             _release_chunks(draft, part.part_id)
             draft.remove(PARTS, (part.upload_id, part.part_number))
     draft.remove(UPLOADS, (meta.bucket_id, meta.key, meta.body_id))
-    draft.put(COMPLETED, CompletedRow(meta.body_id, fact.sequence, codec.encode(reply_of(fact))))
+    reply = codec.encode(reply_of(fact))
+    draft.put(COMPLETED, CompletedRow(meta.body_id, meta.bucket_id, meta.key, fact.sequence, reply))
     draft.put(COMPLETED_AT, CompletedAtRow(fact.sequence, meta.body_id))
 
 

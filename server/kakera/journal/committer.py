@@ -117,7 +117,8 @@ class Committer:
             faults.hit("journal.reply")
         self._commit(turn)
         if not faults.skipped("ack_before_commit"):
-            faults.hit("journal.reply")
+            if turn.facts:
+                faults.hit("journal.reply")
             deliver([reply for reply in turn.replies if reply is not None])
 
     def _ready_to_append(self) -> None:

@@ -239,7 +239,7 @@ def _complete(command: commands.Complete, rows: Rows, _next: int) -> Decision:
     """A repeated Complete is answered as the first was, whatever happened to the key since (R16)."""
     meta: ObjectMeta = codec.meta_of(Type.OBJECT, command.meta)
     done = rows.get(COMPLETED, (meta.body_id,))
-    if done is not None:
+    if done is not None and (done.bucket_id, done.key) == (meta.bucket_id, meta.key):
         reply: Ok = msgspec.msgpack.decode(done.reply, type=Ok)
         return Decision((), reply)
     bucket = _at_generation(rows, command.bucket, command.bucket_id, command.generation)
