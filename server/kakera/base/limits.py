@@ -98,7 +98,7 @@ INDEX_RETRY_LIMIT = 5  # a failing index transaction is tried so often, then the
 # --- index ------------------------------------------------------------------------------------------------------------
 INDEX_PAGE_BYTES = 2 * KIB  # random keys dirty a page each: 4.4 KiB of WAL a PUT, 7.0 with 4 KiB pages
 INDEX_CACHE_BYTES = 16 * MIB  # per connection; a batch's dirty pages and the inner pages of 10 million keys
-INDEX_MMAP_BYTES = 256 * MIB  # reads of the database without a copy; shared between processes
+INDEX_MMAP_BYTES = 16 * MIB  # reads of the first pages without a copy; more showed no speed, and counts in every RSS
 INDEX_WAL_BYTES = 64 * MIB  # above it a checkpoint is due: page look-ups in the WAL slow down as it grows
 INDEX_BUSY_S = 5.0  # how long a writer waits for a lock; only a checkpoint's end ever holds one
 INDEX_CHECKPOINT_WAIT_S = 0.2  # how long the end of a checkpoint may wait for the batch under way and for readers
