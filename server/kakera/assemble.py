@@ -247,7 +247,7 @@ class HttpServices:
 
     async def _watch(self) -> None:
         """What a worker looks after beside its requests: an index that appears or is made anew, a bulk segment left
-        open."""
+        open, strands that are gone."""
         accepted, since_s = 0, clock.monotonic_s()
         while True:
             await asyncio.sleep(limits.INDEX_WATCH_S)
@@ -260,6 +260,7 @@ class HttpServices:
                 accepted, since_s = bulk.accepted_bytes, clock.monotonic_s()
             elif clock.monotonic_s() - since_s > limits.BULK_IDLE_S:
                 bulk.seal()
+            self.store.reader.sweep()
             if kernel.resident_bytes() > limits.TRIM_ABOVE_BYTES:
                 await asyncio.to_thread(kernel.give_back_free_memory)
 

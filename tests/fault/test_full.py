@@ -208,6 +208,30 @@ def test_deletes_go_on_for_long_on_full_drives(live: Small) -> None:
     print(f"\nsix full drives: deleted {bodies.deleted}, lost 0, wrong 0")
 
 
+@pytest.mark.slow
+def test_starts_again_and_again_on_full_drives(live: Small) -> None:
+    """What one committer took ahead for its open segment is there for the next: a killed one gives nothing back, and
+    somebody else takes whatever is free meanwhile."""
+    bodies, rounds = Bodies(live), 12
+    for number in range(120):
+        bodies.put(f"small-{number}", 300)
+    time.sleep(2.5)
+    taken = [fill(live.drive(slot)) for slot in range(6)]
+    for _ in range(rounds):
+        live.kill()
+        for slot in range(6):
+            fill(live.drive(slot))
+        live.start()
+        bodies.client = live.connect()
+        bodies.delete(list(bodies.there)[:5])
+        assert bodies.wrong() == []
+    for path in taken:
+        path.unlink()
+    goes_on(bodies, "after")
+    assert bodies.wrong() == []
+    print(f"\nfull drives, killed and started {rounds} times: deleted {bodies.deleted}, lost 0, wrong 0")
+
+
 def test_the_folder_of_the_index_is_full(live: Small) -> None:
     bodies = Bodies(live)
     bodies.some("before")

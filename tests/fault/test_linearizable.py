@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.fault.lincheck import check
-from tests.fault.live import FULL, UNKNOWN, Live, settled
+from tests.fault.live import FULL, UNKNOWN, Live, eventually, settled
 
 CLIENTS = 32
 ROUNDS = 6 if FULL else 1
@@ -49,12 +49,20 @@ class Contest:
         chance = random.Random(self._seed)
         for _ in range(KILLS):
             time.sleep(chance.uniform(0.5, 1.0) * ROUND_S / (KILLS + 1))
-            os.kill(self._live.committer(), signal.SIGKILL)
+            eventually(self._kill_committer, 10)
         time.sleep(ROUND_S / (KILLS + 1))
         self._stop.set()
         for thread in threads:
             thread.join(90)
             assert not thread.is_alive(), "a client hangs"
+
+    def _kill_committer(self) -> bool:
+        """False: the one that was killed before has no successor yet."""
+        try:
+            os.kill(self._live.committer(), signal.SIGKILL)
+        except (KeyError, ProcessLookupError):
+            return False
+        return True
 
     def _play(self, number: int) -> None:
         client = self._live.connect()

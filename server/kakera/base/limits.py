@@ -86,6 +86,7 @@ STATUS_S = 0.5  # how old a worker's picture of the committer may be
 MAX_UNDECIDED_KEYS = 100_000  # read-only service holds them in memory in every worker; above it everything answers 503
 DRIVE_REJOIN_S = 5.0  # an excluded drive is tried again after this, doubling to the next
 DRIVE_REJOIN_MAX_S = 300.0  # so that a dying drive costs one roll in five minutes at most
+APPLIED_GENERATIONS = 6  # ids are forgotten in so many steps: a sixth more are held than need be
 LANE_STALL_S = 20.0  # when not even k+1 drives answer, the machine is slow, not a drive; still less than RESEND_LIMIT_S
 START_RETRY_MAX_S = 30.0  # a failed recovery is tried again at most this late; a drive that returns starts it at once
 DRIVE_PROBE_S = 1.0  # how often drives and free space are looked at
@@ -176,7 +177,8 @@ RESTART_DELAYS_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # a child that keeps dying co
 RESTART_FORGET_S = 30.0  # a child that lived so long starts the series anew
 STOP_LIMIT_S = 40.0  # ordered stop: drain, then background, then committer; after it, SIGKILL (nothing acked is lost)
 INDEX_WATCH_S = 0.25  # a worker sees an index that appeared, or was made anew, this soon
-TRIM_ABOVE_BYTES = 96 * MIB  # resident memory of a worker above which free memory is given back; idle it has 45 MiB
+TRIM_ABOVE_BYTES = 64 * MIB  # resident memory of a process above which free memory is given back; idle it has 45 MiB
+TRIM_PAUSE_S = 3.0  # between two times in the committer: some ms each
 OPEN_FILES = 65_536  # connections + strands; the usual soft limit of 1,024 is below one worker's connections
 
 # --- background -------------------------------------------------------------------------------------------------------
@@ -193,6 +195,8 @@ COMPACT_LIVE_RATIO = 0.5  # below it a byte is moved to win at least one
 PUNCH_SHARE = 16  # this part of a segment must have died since it was punched last: a walk over its heads is not free
 COMPACT_CHUNKS_AT_ONCE = 4  # copied before they are synced together: 16 MiB of memory
 STRAND_HEADER_ALLOWANCE_BYTES = 4 * KIB  # a strand's header is neither live nor to be won
+CLEAN_PAYING_RATIO = 0.75  # on a full drive: a quarter must be dead before live records are written again
+CLEAN_LOOK_PAUSE = 10  # and finding out takes a tenth of the time at most
 CLEAN_KEEP_SEGMENTS = 4  # journal segments below which cleaning is not worth its writes
 STALE_RETRIES = 8  # settings that change at every try are a client's own race; then it is told to try again
 MOVED_RETRIES = 8  # a location that moved between look-up and read is looked up again; more moves are no accident

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import NamedTuple
 
 from kakera.base import clock, limits
 from kakera.index.interface import Rows
@@ -11,15 +12,20 @@ from kakera.journal import codec
 from kakera.journal.commands import Ok, Reply
 
 
+class _Generation(NamedTuple):
+    begun_s: float
+    replies: dict[bytes, bytes]
+
+
 class Applied:
     """Ids and replies of at least the last `keep_s` seconds, by the monotonic clock: a stepped wall clock forgets
-    nothing. Replies are kept as they are written in the index: a quarter of a million of them wait at the best rate.
+    nothing. Replies are kept as they are written in the index: a quarter of a million of them wait at the best rate. In
+    generations that are dropped whole, because a dictionary gives nothing back of what is taken out of it singly.
     """
 
     def __init__(self, keep_s: float) -> None:
         self._keep_s = keep_s * 2  # longer than any worker resends
-        self._replies: dict[bytes, bytes] = {}
-        self._turns: deque[tuple[float, list[bytes]]] = deque()
+        self._generations: deque[_Generation] = deque()  # newest first
 
     def load(self, rows: Rows) -> None:
         """What the index remembers; all of it counts as new, because nobody knows how long the process was away."""
@@ -32,24 +38,32 @@ class Applied:
             for row in page:
                 replies.setdefault(row.command_id, row.reply)  # newest first: the last record of a command answers it
             before = (page[-1].sequence,)
-        self._replies = replies
-        self._turns.clear()
-        self._turns.append((clock.monotonic_s(), list(replies)))
+        self._generations.clear()
+        self._generations.append(_Generation(clock.monotonic_s(), replies))
 
     def get(self, command_id: bytes) -> Reply | None:
-        reply = self._replies.get(command_id)
-        return codec.OK.decode(reply) if reply is not None else None
+        for generation in self._generations:
+            reply = generation.replies.get(command_id)
+            if reply is not None:
+                return codec.OK.decode(reply)
+        return None
 
     def add(self, replies: dict[bytes, Ok]) -> None:
         """What a turn answered to the commands it applied."""
         if replies:
+            now_s = clock.monotonic_s()
+            if (
+                not self._generations
+                or now_s - self._generations[0].begun_s > self._keep_s / limits.APPLIED_GENERATIONS
+            ):
+                self._generations.appendleft(_Generation(now_s, {}))
             encode = codec.encode
-            self._replies.update([(command_id, encode(reply)) for command_id, reply in replies.items()])
-            self._turns.append((clock.monotonic_s(), list(replies)))
+            self._generations[0].replies.update([(id_, encode(reply)) for id_, reply in replies.items()])
 
     def forget(self) -> None:
-        """Drop what is older than any resend can be."""
+        """Drop what is older than any resend can be: a generation takes nothing new once the next has begun."""
         limit_s = clock.monotonic_s() - self._keep_s
-        while self._turns and self._turns[0][0] < limit_s:
-            for command_id in self._turns.popleft()[1]:
-                self._replies.pop(command_id, None)
+        while len(self._generations) > 1 and self._generations[-2].begun_s < limit_s:
+            self._generations.pop()
+        if self._generations and self._generations[0].begun_s < limit_s - self._keep_s / limits.APPLIED_GENERATIONS:
+            self._generations.clear()  # nobody came for long

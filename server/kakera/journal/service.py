@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from kakera.base import clock, errors, faults, limits
+from kakera.base import clock, errors, faults, kernel, limits
 from kakera.index.interface import TransactionFailed, Unusable, distrusted
 from kakera.journal import wire
 from kakera.journal.commands import Command, Put, PutPart, Reply, Rewrite
@@ -45,6 +45,7 @@ class Service:
         self._pending: deque[tuple[_Peer, int, Command]] = deque()
         self._pending_bytes = 0
         self._looked_at_s = 0.0
+        self._trimmed_at_s = 0.0
         self._stopping = False
         self._listener = _listen(path)
         self._selector.register(self._listener, selectors.EVENT_READ, None)
@@ -61,6 +62,8 @@ class Service:
                 self._turn()
             self._committer.tick()
             self._look_at_index()
+            if not self._pending:
+                self._give_back_memory()
         self._path.unlink(missing_ok=True)
 
     def _look_at_index(self) -> None:
@@ -70,6 +73,14 @@ class Service:
             self._looked_at_s = now_s
             if reason := distrusted(self._committer.index):
                 raise Unusable(reason)
+
+    def _give_back_memory(self) -> None:
+        """What bodies took that have passed; while nobody waits, because it takes some milliseconds."""
+        now_s = clock.monotonic_s()
+        if now_s - self._trimmed_at_s >= limits.TRIM_PAUSE_S:
+            self._trimmed_at_s = now_s
+            if kernel.resident_bytes() > limits.TRIM_ABOVE_BYTES:
+                kernel.give_back_free_memory()
 
     # --- in -----------------------------------------------------------------------------------------------------------
 

@@ -203,6 +203,12 @@ class Drives:
             return False
         return self.refresh()
 
+    def sweep(self) -> None:
+        """Let go of strands that another process has dropped, in a process that nobody asks for anything either."""
+        for drive in self.present.values():
+            if isinstance(drive, LocalDrive):
+                drive.sweep()
+
     def _learn_generations(self) -> None:
         """Another process may have replaced a drive:
 
@@ -227,6 +233,7 @@ class Drives:
             else:
                 drive = LocalDrive(path, found, domain=domain)
             drive.identity()
+            drive.sweep()
         except OSError as error:
             return None, error.strerror or str(error)
         return drive, ""

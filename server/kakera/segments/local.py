@@ -73,7 +73,6 @@ class LocalDrive:
         self._lock = threading.Lock()
         self._swept_s = clock.monotonic_s()
         self._reserve = Reserve(path)
-        self._ahead: Strand | None = None  # the journal strand that was given the reserve's space
 
     # --- presence
     # ------------------------------------------------------------------------------------------------------------
@@ -122,7 +121,7 @@ class LocalDrive:
             if not freed:
                 raise
             handle = _begin(path, header)
-            self._go_ahead(strand, handle, len(header), freed)
+            take_ahead(handle.fd, len(header), freed)  # at once, before somebody else fills it
         sync_file(handle.fd, str(path))
         sync_folder(path.parent)
         faults.hit("drive.create", str(path))
@@ -139,7 +138,7 @@ class LocalDrive:
             freed = self._make_room(strand, error)
             if not freed:
                 raise
-            self._go_ahead(strand, handle, offset, freed)
+            take_ahead(handle.fd, offset, freed)  # at once, before somebody else fills it
             written_bytes = write_all(handle.fd, buffers, offset)
         if written_bytes >= limits.EARLY_WRITE_BYTES:
             kernel.begin_writing_out(handle.fd, offset, written_bytes)
@@ -265,9 +264,14 @@ class LocalDrive:
             try:
                 replace_file(self.path / "epoch", encode_epoch(raise_to))
             except OSError as error:
-                if error.errno not in FULL or not self._reserve.give(limits.RESERVE_PIECE_BYTES):
+                if error.errno not in FULL:
+                    raise
+                # A start on a full drive: what the committer before had given to its last strand is the reserve again.
+                freed = self._give_back_ahead(0) or self._reserve.give(limits.RESERVE_PIECE_BYTES)
+                if not freed:
                     raise
                 replace_file(self.path / "epoch", encode_epoch(raise_to))
+                self._reserve.take_back(freed)
             found = raise_to
         return found
 
@@ -279,22 +283,37 @@ class LocalDrive:
         return Space(total, free)
 
     def _make_room(self, strand: Strand, error: OSError) -> int:
-        """For the journal on a full drive: what the strand before holds behind its end, and the reserve. Bytes won."""
+        """For the journal on a full drive: what other strands hold behind their ends, and the reserve. Bytes won."""
         if strand.kind != JOURNAL or error.errno not in FULL:
             return 0
-        before, self._ahead = self._ahead, None
-        freed = 0
-        handle = self._handles.get(before) if before is not None and before != strand else None
-        if handle is not None:
-            held = os.fstat(handle.fd).st_blocks
-            give_back_ahead(handle.fd)
-            freed = (held - os.fstat(handle.fd).st_blocks) * 512
-        return freed + self._reserve.give()
+        return self._give_back_ahead(strand.segment) + self._reserve.give()
 
-    def _go_ahead(self, strand: Strand, handle: _Handle, offset: int, size: int) -> None:
-        """At once, before somebody else fills it: the space that was won becomes the strand's own."""
-        if take_ahead(handle.fd, offset, size):
-            self._ahead = strand
+    def _give_back_ahead(self, but: int) -> int:
+        """What the journal's strands hold behind their ends, all but the segment that is written (a drive's journal has
+        one writer and one write at a time). Bytes won."""
+        freed = 0
+        for segment, _ in list(self.strands(JOURNAL)):
+            if segment == but:
+                continue
+            try:
+                handle = _Handle(os.open(self._path(Strand(JOURNAL, segment)), os.O_RDWR | os.O_CLOEXEC))
+                held = os.fstat(handle.fd).st_blocks
+                give_back_ahead(handle.fd)
+                freed += (held - os.fstat(handle.fd).st_blocks) * 512
+            except OSError:
+                continue  # removed meanwhile, or not to be written: it gives nothing
+        return freed
+
+    def sweep(self) -> None:
+        """Let go of strands that another process dropped or healed: their space is not free while they are open. Looks
+        once in OPEN_STRAND_CHECK_S."""
+        if clock.monotonic_s() - self._swept_s <= limits.OPEN_STRAND_CHECK_S:
+            return
+        with self._lock:
+            self._swept_s = clock.monotonic_s()
+            gone = [strand for strand, handle in self._handles.items() if os.fstat(handle.fd).st_nlink == 0]
+            for strand in gone:
+                del self._handles[strand]
 
     def close(self) -> None:
         """Let go of every open strand."""
@@ -310,10 +329,8 @@ class LocalDrive:
         return self.path / strand.kind / segment_name(strand.segment)
 
     def _open(self, strand: Strand) -> _Handle:
+        self.sweep()
         handle = self._handles.get(strand)
-        if clock.monotonic_s() - self._swept_s > limits.OPEN_STRAND_CHECK_S:
-            self._sweep()
-            handle = self._handles.get(strand)
         if handle is not None:
             return handle
         self.check()
@@ -347,14 +364,6 @@ class LocalDrive:
     def _forget(self, strand: Strand) -> None:
         with self._lock:
             self._handles.pop(strand, None)
-
-    def _sweep(self) -> None:
-        """Let go of strands that another process dropped or healed: their space is not free while they are open."""
-        with self._lock:
-            self._swept_s = clock.monotonic_s()
-            gone = [strand for strand, handle in self._handles.items() if os.fstat(handle.fd).st_nlink == 0]
-            for strand in gone:
-                del self._handles[strand]
 
 
 def _begin(path: Path, header: bytes) -> _Handle:

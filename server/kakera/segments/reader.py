@@ -62,6 +62,10 @@ class Reader:
         self._scouts = Scouts(segments, self._threads, hedge_s)
         self._coder: Lane | None = None
 
+    def sweep(self) -> None:
+        """See `Drives.sweep`."""
+        self._map.drives.sweep()
+
     def read_now(self, place: Place, kind: str = JOURNAL) -> RecordRead | None:
         """The record, if all of it is in memory and right: a few microseconds on the event loop. None: ask `read`."""
         segment, offset, length = place

@@ -62,6 +62,15 @@ class Reserve:
             os.truncate(self._path, max(0, held - most))
         return held - self.held_bytes()
 
+    def take_back(self, size: int) -> None:
+        """Hold again what was given and not used, as far as nobody else has taken it. Never raises."""
+        with contextlib.suppress(OSError):
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                take_ahead(fd, self.held_bytes(), size)
+            finally:
+                os.close(fd)
+
     def ease(self) -> None:
         """Give a piece back when the file system has next to nothing left. Never raises."""
         with contextlib.suppress(OSError):
@@ -72,14 +81,17 @@ class Reserve:
 def take_ahead(fd: int, offset: int, size: int) -> int:
     """Give a file its space behind `offset` before it is written, the length unchanged: as much of `size` as there is.
     Returns how much."""
-    while size >= limits.PAGE_BYTES:
-        code = _fallocate(fd, _KEEP_SIZE, offset, size)
+    taken, piece = 0, size
+    while piece >= limits.PAGE_BYTES:
+        code = _fallocate(fd, _KEEP_SIZE, offset + taken, piece)
         if not code:
-            return size
-        if code not in FULL:
-            return 0
-        size //= 2
-    return 0
+            taken += piece
+            piece = min(piece, size - taken)
+        elif code in FULL:
+            piece //= 2
+        else:
+            break
+    return taken
 
 
 def give_back_ahead(fd: int) -> None:
