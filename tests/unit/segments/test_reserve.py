@@ -78,3 +78,29 @@ def test_the_journal_writes_out_of_the_reserve(
     drive.create(other, b"h" * 50)
     assert path.stat().st_blocks * 512 < MIB, "what it did not use went to the next one"
     assert [number for number, _ in drive.strands(kind)] == [strand.segment, other.segment]
+
+
+def test_a_successor_finds_what_a_killed_committer_had_taken_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else is free: its epoch is written in that space, and the rest is the reserve again."""
+    config = make_config(tmp_path)
+    format_drives(config)
+    strand = Strand(JOURNAL, 1 << 32 | 1)
+    open_drives(config).present[0].create(strand, b"h" * 100)
+    folder = Path(config.drives[0].path)
+    path = folder / "journal" / f"{strand.segment:016x}"
+    with open(path, "r+b") as file:
+        assert take_ahead(file.fileno(), 100, 8 * MIB) == 8 * MIB
+    real = local.replace_file
+
+    def full(target: Path, data: bytes) -> None:
+        if os.stat(path).st_blocks * 512 >= 8 * MIB:
+            raise OSError(errno.ENOSPC, "no space")
+        real(target, data)
+
+    monkeypatch.setattr(local, "replace_file", full)
+    assert open_drives(config).present[0].epoch(7) == 7
+    assert open_drives(config).present[0].epoch() == 7
+    assert path.read_bytes() == b"h" * 100
+    assert Reserve(folder).held_bytes() >= 7 * MIB
