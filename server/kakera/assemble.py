@@ -261,8 +261,7 @@ class HttpServices:
             elif clock.monotonic_s() - since_s > limits.BULK_IDLE_S:
                 bulk.seal()
             self.store.reader.sweep()
-            if kernel.resident_bytes() > limits.TRIM_ABOVE_BYTES:
-                await asyncio.to_thread(kernel.give_back_free_memory)
+            await asyncio.to_thread(kernel.give_back_free_memory)
 
     def _use_fresh_index(self) -> None:
         index = self._index.fresh()

@@ -31,12 +31,13 @@ def resident_bytes() -> int:
         return int(file.read().split()[1]) * _PAGE_BYTES
 
 
-def give_back_free_memory() -> bool:
-    """Have the C library return what is free in the middle of its heaps: it keeps freed chunk buffers for the next
-    ones, which is fast and never ends by itself. A few milliseconds without the interpreter lock: call it in a thread.
-    False where there is no such call."""
+def give_back_free_memory() -> None:
+    """Have the C library return what is free in the middle of its heaps, when the process has grown: it keeps
+    freed chunk buffers for the next ones, which is fast and never ends by itself. A few milliseconds without the
+    interpreter lock: call it in a thread, or while nobody waits. Nothing happens where there is no such call."""
     trim = getattr(_libc, "malloc_trim", None)
-    return bool(trim(0)) if trim is not None else False
+    if trim is not None and resident_bytes() > limits.TRIM_ABOVE_BYTES:
+        trim(0)
 
 
 def begin_writing_out(fd: int, offset: int, length: int) -> None:

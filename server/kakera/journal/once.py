@@ -13,7 +13,7 @@ from kakera.journal.commands import Ok, Reply
 
 
 class _Generation(NamedTuple):
-    begun_s: float
+    until_s: float  # it takes nothing new after this
     replies: dict[bytes, bytes]
 
 
@@ -25,6 +25,7 @@ class Applied:
 
     def __init__(self, keep_s: float) -> None:
         self._keep_s = keep_s * 2  # longer than any worker resends
+        self._generation_s = self._keep_s / limits.APPLIED_GENERATIONS
         self._generations: deque[_Generation] = deque()  # newest first
 
     def load(self, rows: Rows) -> None:
@@ -52,18 +53,13 @@ class Applied:
         """What a turn answered to the commands it applied."""
         if replies:
             now_s = clock.monotonic_s()
-            if (
-                not self._generations
-                or now_s - self._generations[0].begun_s > self._keep_s / limits.APPLIED_GENERATIONS
-            ):
-                self._generations.appendleft(_Generation(now_s, {}))
+            if not self._generations or now_s > self._generations[0].until_s:
+                self._generations.appendleft(_Generation(now_s + self._generation_s, {}))
             encode = codec.encode
             self._generations[0].replies.update([(id_, encode(reply)) for id_, reply in replies.items()])
 
     def forget(self) -> None:
-        """Drop what is older than any resend can be: a generation takes nothing new once the next has begun."""
+        """Drop what is older than any resend can be."""
         limit_s = clock.monotonic_s() - self._keep_s
-        while len(self._generations) > 1 and self._generations[-2].begun_s < limit_s:
+        while self._generations and self._generations[-1].until_s < limit_s:
             self._generations.pop()
-        if self._generations and self._generations[0].begun_s < limit_s - self._keep_s / limits.APPLIED_GENERATIONS:
-            self._generations.clear()  # nobody came for long

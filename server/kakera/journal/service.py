@@ -79,8 +79,7 @@ class Service:
         now_s = clock.monotonic_s()
         if now_s - self._trimmed_at_s >= limits.TRIM_PAUSE_S:
             self._trimmed_at_s = now_s
-            if kernel.resident_bytes() > limits.TRIM_ABOVE_BYTES:
-                kernel.give_back_free_memory()
+            kernel.give_back_free_memory()
 
     # --- in -----------------------------------------------------------------------------------------------------------
 

@@ -267,7 +267,7 @@ class LocalDrive:
                 if error.errno not in FULL:
                     raise
                 # A start on a full drive: what the committer before had given to its last strand is the reserve again.
-                freed = self._give_back_ahead(0) or self._reserve.give(limits.RESERVE_PIECE_BYTES)
+                freed = self._give_back_ahead() or self._reserve.give(limits.RESERVE_PIECE_BYTES)
                 if not freed:
                     raise
                 replace_file(self.path / "epoch", encode_epoch(raise_to))
@@ -286,9 +286,9 @@ class LocalDrive:
         """For the journal on a full drive: what other strands hold behind their ends, and the reserve. Bytes won."""
         if strand.kind != JOURNAL or error.errno not in FULL:
             return 0
-        return self._give_back_ahead(strand.segment) + self._reserve.give()
+        return self._give_back_ahead(but=strand.segment) + self._reserve.give()
 
-    def _give_back_ahead(self, but: int) -> int:
+    def _give_back_ahead(self, *, but: int | None = None) -> int:
         """What the journal's strands hold behind their ends, all but the segment that is written (a drive's journal has
         one writer and one write at a time). Bytes won."""
         freed = 0
@@ -297,9 +297,7 @@ class LocalDrive:
                 continue
             try:
                 handle = _Handle(os.open(self._path(Strand(JOURNAL, segment)), os.O_RDWR | os.O_CLOEXEC))
-                held = os.fstat(handle.fd).st_blocks
-                give_back_ahead(handle.fd)
-                freed += (held - os.fstat(handle.fd).st_blocks) * 512
+                freed += give_back_ahead(handle.fd)
             except OSError:
                 continue  # removed meanwhile, or not to be written: it gives nothing
         return freed

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from kakera.base import limits
@@ -43,15 +44,11 @@ class Reserve:
         held = self.held_bytes()
         if size <= held <= size + limits.MIB:
             return
-        with contextlib.suppress(OSError):
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                if held > size:
-                    os.ftruncate(fd, size)
-                else:
-                    os.posix_fallocate(fd, 0, size)
-            finally:
-                os.close(fd)
+        with contextlib.suppress(OSError), self._opened() as fd:
+            if held > size:
+                os.ftruncate(fd, size)
+            else:
+                os.posix_fallocate(fd, 0, size)
 
     def give(self, most: int = 1 << 62) -> int:
         """Give back at most so many bytes; how many were. Cut, not removed: that is done when the call returns."""
@@ -64,18 +61,22 @@ class Reserve:
 
     def take_back(self, size: int) -> None:
         """Hold again what was given and not used, as far as nobody else has taken it. Never raises."""
-        with contextlib.suppress(OSError):
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                take_ahead(fd, self.held_bytes(), size)
-            finally:
-                os.close(fd)
+        with contextlib.suppress(OSError), self._opened() as fd:
+            take_ahead(fd, self.held_bytes(), size)
 
     def ease(self) -> None:
         """Give a piece back when the file system has next to nothing left. Never raises."""
         with contextlib.suppress(OSError):
             if self.space()[1] - self.held_bytes() < limits.RESERVE_PIECE_BYTES:
                 self.give(limits.RESERVE_PIECE_BYTES)
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int]:
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
 
 
 def take_ahead(fd: int, offset: int, size: int) -> int:
@@ -94,9 +95,11 @@ def take_ahead(fd: int, offset: int, size: int) -> int:
     return taken
 
 
-def give_back_ahead(fd: int) -> None:
-    """What the file holds behind its end. Raises OSError."""
-    os.ftruncate(fd, os.fstat(fd).st_size)
+def give_back_ahead(fd: int) -> int:
+    """What the file holds behind its end. Bytes won. Raises OSError."""
+    before = os.fstat(fd)
+    os.ftruncate(fd, before.st_size)
+    return (before.st_blocks - os.fstat(fd).st_blocks) * 512
 
 
 def punch_hole(fd: int, offset: int, length: int) -> None:

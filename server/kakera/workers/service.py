@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kakera.observe.log import get_logger
+from kakera.workers.clean import CleanLoop
 from kakera.workers.context import Work
 from kakera.workers.healing import CensusLoop, HealLoop, ScrubLoop
 from kakera.workers.loop import Loop, Runner
-from kakera.workers.space import CleanLoop, CompactLoop, GcLoop, PunchLoop
+from kakera.workers.space import CompactLoop, GcLoop, PunchLoop
 
 log = get_logger("workers")
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kakera.base import limits
-from kakera.workers.space import Share, paying
+from kakera.workers.clean import Share, paying
 
 shares = st.lists(st.tuples(st.integers(1, 1000), st.floats(0, 1)).map(lambda s: Share(s[0], int(s[0] * s[1]))))
 
