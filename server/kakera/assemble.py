@@ -195,6 +195,7 @@ class HttpServices:
         self._index = IndexView(self._paths.database, self.journal.state)
         self._watcher: asyncio.Task[None] | None = None
         self._settled = False
+        self._bulk_seen = (0, clock.monotonic_s())  # bytes accepted, and since when no more
         self.store: Store = make_store(config, self.journal, _NoIndexYet())
 
     async def open(self) -> None:
@@ -246,22 +247,28 @@ class HttpServices:
         return await asyncio.to_thread(exposition, gauges(self.readiness.last))
 
     async def _watch(self) -> None:
-        """What a worker looks after beside its requests: an index that appears or is made anew, a bulk segment left
-        open, strands that are gone."""
-        accepted, since_s = 0, clock.monotonic_s()
+        """What a worker looks after beside its requests. A failing drive or state folder does not end it."""
         while True:
             await asyncio.sleep(limits.INDEX_WATCH_S)
-            self._use_fresh_index()
-            if not self.journal.state.readable:
-                # the end of a recovery or the return of a drive is noticed at once, not at the next routine question
-                await self.readiness.ask()
-            bulk = self.store.bulk
-            if bulk.accepted_bytes != accepted:
-                accepted, since_s = bulk.accepted_bytes, clock.monotonic_s()
-            elif clock.monotonic_s() - since_s > limits.BULK_IDLE_S:
-                bulk.seal()
-            self.store.reader.sweep()
-            await asyncio.to_thread(kernel.give_back_free_memory)
+            try:
+                await self._look_after()
+            except (errors.KakeraError, OSError) as error:
+                log.warning("worker could not look after its drives", error=str(error))
+
+    async def _look_after(self) -> None:
+        """An index that appeared or was made anew, an idle bulk segment, strands that are gone, free memory."""
+        self._use_fresh_index()
+        if not self.journal.state.readable:
+            # the end of a recovery or the return of a drive is noticed at once, not at the next routine question
+            await self.readiness.ask()
+        bulk = self.store.bulk
+        accepted, since_s = self._bulk_seen
+        if bulk.accepted_bytes != accepted:
+            self._bulk_seen = (bulk.accepted_bytes, clock.monotonic_s())
+        elif clock.monotonic_s() - since_s > limits.BULK_IDLE_S:
+            bulk.seal()
+        self.store.reader.sweep()
+        await asyncio.to_thread(kernel.give_back_free_memory)
 
     def _use_fresh_index(self) -> None:
         index = self._index.fresh()

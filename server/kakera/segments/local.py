@@ -309,7 +309,7 @@ class LocalDrive:
             return
         with self._lock:
             self._swept_s = clock.monotonic_s()
-            gone = [strand for strand, handle in self._handles.items() if os.fstat(handle.fd).st_nlink == 0]
+            gone = [strand for strand, handle in self._handles.items() if _is_gone(handle.fd)]
             for strand in gone:
                 del self._handles[strand]
 
@@ -362,6 +362,14 @@ class LocalDrive:
     def _forget(self, strand: Strand) -> None:
         with self._lock:
             self._handles.pop(strand, None)
+
+
+def _is_gone(fd: int) -> bool:
+    """No name leads to it any more, or its file system was shut down and says nothing but EIO."""
+    try:
+        return os.fstat(fd).st_nlink == 0
+    except OSError:
+        return True
 
 
 def _begin(path: Path, header: bytes) -> _Handle:

@@ -145,6 +145,24 @@ def test_what_others_dropped_is_let_go(cluster: Cluster, drive: LocalDrive, monk
         drive.read(S, 1, 2)
 
 
+def test_a_drive_that_answers_nothing_is_swept_like_any_other(
+    cluster: Cluster, drive: LocalDrive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """fstat of an open file fails on a file system that was shut down; who sweeps looks after other drives too."""
+    drive.create(S, b"old")
+
+    def fail(_fd: int) -> os.stat_result:
+        raise OSError(errno.EIO, "shut down")
+
+    monkeypatch.setattr(os, "fstat", fail)
+    drive._swept_s = -limits.OPEN_STRAND_CHECK_S * 2
+    monkeypatch.setattr(clock, "monotonic_s", lambda: 0.0)
+    drive.sweep()
+    monkeypatch.undo()
+    assert drive.read_now(S, 0, 3) is None, "it is not open any more"
+    assert drive.read(S, 0, 3) == b"old"
+
+
 def test_a_header_is_read_from_the_file_of_that_name(cluster: Cluster, drive: LocalDrive) -> None:
     """A census that believed an open file that is gone would prove nothing."""
     drive.create(S, b"old")
