@@ -76,6 +76,7 @@ def committer_services(config: Config) -> Committer:
 
     Raises: NotReady when neither the state folder nor a drive says which cluster this is."""
     from kakera.index import sqlite
+    from kakera.index.file import discard
     from kakera.index.interface import Unusable
     from kakera.journal.chain import Settings
     from kakera.journal.committer import Committer
@@ -92,7 +93,7 @@ def committer_services(config: Config) -> Committer:
         index = sqlite.SqliteIndex(str(paths.database))
     except Unusable as error:
         log.warning("index made anew", reason=str(error))
-        sqlite.discard(str(paths.database))
+        discard(str(paths.database))
         index = sqlite.SqliteIndex(str(paths.database))
     settings = Settings(
         cluster=drives.cluster,

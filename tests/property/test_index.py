@@ -17,9 +17,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from kakera.index.file import discard
 from kakera.index.interface import Index, Key, Mark
 from kakera.index.memory import MemoryIndex
-from kakera.index.sqlite import SqliteIndex, discard
+from kakera.index.sqlite import SqliteIndex
 from kakera.index.tables import BULK, TABLES, UPLOADS, BulkRow, Row, Table, UploadRow
 
 NUMBERS = st.integers(-3, 3)

@@ -103,6 +103,7 @@ INDEX_MMAP_BYTES = 16 * MIB  # reads of the first pages without a copy; more sho
 INDEX_WAL_BYTES = 64 * MIB  # above it a checkpoint is due: page look-ups in the WAL slow down as it grows
 INDEX_BUSY_S = 5.0  # how long a writer waits for a lock; only a checkpoint's end ever holds one
 INDEX_CHECKPOINT_WAIT_S = 0.2  # how long the end of a checkpoint may wait for the batch under way and for readers
+BUCKETS_REMEMBERED = 1024  # rows of buckets a worker keeps: some hundred bytes each
 INDEX_PENDING_ROWS = 4096  # read or changed in the open transaction and kept: a full batch's; 2 MiB at most
 INDEX_STATEMENTS = 256  # prepared and kept: 10 tables with about 10 shapes each
 
@@ -176,6 +177,7 @@ MAX_LOGGED_KEY_BYTES = 1024  # a line names one key
 RESTART_DELAYS_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # a child that keeps dying comes back ever more slowly
 RESTART_FORGET_S = 30.0  # a child that lived so long starts the series anew
 STOP_LIMIT_S = 40.0  # ordered stop: drain, then background, then committer; after it, SIGKILL (nothing acked is lost)
+NICENESS = {"http": 5, "background": 10}  # the committer goes first: everybody waits for it, and a batch wakes it often
 INDEX_WATCH_S = 0.25  # a worker sees an index that appeared, or was made anew, this soon
 TRIM_ABOVE_BYTES = 64 * MIB  # resident memory of a process above which free memory is given back; idle it has 45 MiB
 TRIM_PAUSE_S = 3.0  # between two times in the committer: some ms each

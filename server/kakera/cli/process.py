@@ -7,10 +7,11 @@ Only what the process needs is imported: each is measured in megabytes a host.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from kakera.base import faults
+from kakera.base import faults, limits
 from kakera.base.kernel import set_limits
 from kakera.cli import lean as lean  # first: see there
 from kakera.cli.supervise import NAMES
@@ -28,6 +29,7 @@ def run(name: str, path: Path) -> int:
         print(error, file=sys.stderr)
         return CONFIG_WRONG
     set_limits()
+    os.nice(limits.NICENESS.get(name, 0))
     faults.from_environment()
     log.configure(config.log.level, name)
     from kakera import assemble

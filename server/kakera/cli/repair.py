@@ -37,7 +37,7 @@ def replace_drive(slot: Slot, config: ConfigPath = CONFIG) -> None:
 def rebuild_index(config: ConfigPath = CONFIG) -> None:
     """Throw the index away; the next start makes it again from the journal (R4). The server must be stopped."""
     from kakera.assemble import Paths
-    from kakera.index.sqlite import discard
+    from kakera.index.file import discard
 
     paths = Paths.of(load_config(config))
     paths.make_private()

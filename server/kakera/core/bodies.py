@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import NamedTuple
 
 from kakera.base import errors, limits
@@ -200,13 +200,36 @@ async def _read(store: Store, location: Location) -> RecordRead:
 
 
 async def _chunks(store: Store, piece: Piece, start: int, stop: int) -> AsyncIterator[bytes | memoryview]:
+    """The next run is read while the one before is sent: two in memory (R11), and a client that is alone waits for
+    the slower of the two instead of for both."""
+    ahead: asyncio.Task[bytes | memoryview] | None = None
+    try:
+        for chunk, low, high in _runs(store, piece, start, stop):
+            reading = asyncio.create_task(_read_run(store, chunk, low, high))
+            ready, ahead = ahead, reading
+            if ready is not None:
+                yield await ready
+        if ahead is not None:
+            yield await ahead
+    finally:
+        if ahead is not None and not ahead.done():
+            ahead.cancel()
+            await asyncio.wait([ahead])
+
+
+def _runs(store: Store, piece: Piece, start: int, stop: int) -> Iterator[tuple[ChunkRef, int, int]]:
+    """(chunk, from, to) of start..stop, each as much as is read at once."""
     at = 0
     for chunk in piece.chunks:
         high = min(stop, at + chunk.size)
         step = chunk.size if store.reader.best_read_whole(chunk) else limits.STREAM_PIECE_BYTES
         for low in range(max(start, at), high, step):
-            try:
-                yield await store.reader.chunk(chunk, low - at, min(low + step, high) - at)
-            except Vanished as error:
-                raise errors.Damaged("a chunk is gone from its segment") from error
+            yield chunk, low - at, min(low + step, high) - at
         at += chunk.size
+
+
+async def _read_run(store: Store, chunk: ChunkRef, start: int, stop: int) -> bytes | memoryview:
+    try:
+        return await store.reader.chunk(chunk, start, stop)
+    except Vanished as error:
+        raise errors.Damaged("a chunk is gone from its segment") from error

@@ -19,15 +19,15 @@ from typing import Any, NoReturn
 import msgspec
 
 from kakera.base import errors, faults, limits
+from kakera.index.file import BROKEN, SUSPECT, cannot_open, code_of, connect, create, inode, keep_private, verify
 from kakera.index.interface import Key, Mark, TransactionFailed, Unusable, failing
 from kakera.index.pending import Pending
-from kakera.index.statements import APPLICATION_ID, FORMAT, SCHEMA, Statements
-from kakera.index.tables import TABLES, R, Row, Table
+from kakera.index.stamp import Remembered, Stamp
+from kakera.index.statements import Statements
+from kakera.index.tables import BUCKETS, TABLES, BucketRow, R, Row, Table
 
 _encode = msgspec.msgpack.Encoder().encode
 _STATEMENTS = {table.name: Statements(table) for table in TABLES}
-_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})  # not what was written
-_SUSPECT = "-suspect"
 _COMMITS_A_LOOK = 64  # how often the length of the WAL is looked at
 _PUT_MARK = "UPDATE mark SET sequence = ?, segment = ?, end = ?"
 _UNKNOWN = object()
@@ -61,26 +61,32 @@ class SqliteIndex:
         self._failed = ""
         self._pending = Pending()
         self._wal = -1
+        self._stamp: Stamp | None = None  # the writer's
+        self._remembered: Remembered | None = None  # a reader's
+        self._settings = False  # the open transaction changes buckets
         self._checkpointing = threading.Lock()
-        if os.path.exists(path + _SUSPECT):
+        if os.path.exists(path + SUSPECT):
             raise Unusable(f"{path}: it was found damaged, or a sync of it failed")
         if not read_only:
-            _keep_private(path)
-        self._connection = _open(path, "ro" if read_only else "rwc")
+            keep_private(path)
+        self._connection = connect(path, "ro" if read_only else "rwc")
         try:
             if not read_only:
-                _create(self._connection, path)
-            _verify(self._connection, path)
-            if not read_only:
+                create(self._connection, path)
+            verify(self._connection, path)
+            if read_only:
+                self._remembered = _remembered(path)
+            else:
                 self._wal = os.open(path + "-wal", os.O_RDWR)
+                self._stamp = Stamp(path, write=True)
         except (sqlite3.Error, OSError, errors.Unavailable) as error:
             self._connection.close()
             if isinstance(error, errors.Unavailable):
                 raise
-            _cannot_open(error, path)
+            cannot_open(error, path)
         self._cursor = self._connection.cursor()
         self._execute: Callable[..., sqlite3.Cursor] = self._cursor.execute
-        self._inode = _inode(path)
+        self._inode = inode(path)
 
     # --- reading
 
@@ -92,6 +98,8 @@ class SqliteIndex:
             if self._failed:
                 raise TransactionFailed(self._failed)
             if not self._writing:
+                if table is BUCKETS and self._remembered is not None:
+                    return self._bucket(self._remembered, key)  # type: ignore[return-value]
                 found = self._execute(statements.get, key).fetchone()
                 return statements.decode(found[0]) if found is not None else None
             row: R | None = self._pending.known(table.name, key, _UNKNOWN)
@@ -102,6 +110,19 @@ class SqliteIndex:
             return row
         except (sqlite3.Error, msgspec.DecodeError) as error:
             self._reading_failed(error)
+
+    def _bucket(self, remembered: Remembered, key: Key) -> BucketRow | None:
+        name: str = key[0]  # type: ignore[assignment]
+        row = remembered.get(name)
+        if row is None:
+            before = remembered.now()
+            found = self._execute(_STATEMENTS[BUCKETS.name].get, key).fetchone()
+            if found is None:
+                return None
+            row = _STATEMENTS[BUCKETS.name].decode(found[0])
+            if not self._connection.in_transaction:  # else it may be older than the stamp
+                remembered.put(name, row, before)
+        return row
 
     def scan(self, table: Table[R], low: Key, high: Key | None, *, limit: int, reverse: bool = False) -> Sequence[R]:
         statements = _STATEMENTS[table.name]
@@ -145,6 +166,7 @@ class SqliteIndex:
         if self._pending.full:
             self._flush()
             self._pending.forget()
+        self._settings |= table is BUCKETS
         try:
             key = _STATEMENTS[table.name].key_of(row)
             self._pending.put(table.name, key, row, _encode(row))
@@ -156,10 +178,12 @@ class SqliteIndex:
         if len(key) != table.keys:
             raise ValueError(f"{table.name} has {table.keys} key columns")
         self._check_open()
+        self._settings |= table is BUCKETS
         self._pending.delete(table.name, key)
 
     def delete_range(self, table: Table[Row], low: Key, high: Key) -> None:
         self._check_open()
+        self._settings |= table is BUCKETS
         self._flush()
         self._pending.forget()
         self._write(_STATEMENTS[table.name].delete_range(len(low), len(high)), (*low, *high))
@@ -193,6 +217,9 @@ class SqliteIndex:
     def commit(self, mark: Mark) -> None:
         if not self._writing:
             raise RuntimeError("no transaction is open")
+        stamp = self._stamp if self._settings else None
+        if stamp is not None:
+            stamp.begin()
         try:
             with failing():
                 faults.hit("index.commit", f"before {self._path}")
@@ -207,10 +234,12 @@ class SqliteIndex:
         except sqlite3.Error as error:
             self._writing_failed(error)
         finally:
+            if stamp is not None:
+                stamp.end()
             self.rollback()
 
     def rollback(self) -> None:
-        self._writing = False
+        self._writing = self._settings = False
         self._failed = ""
         self._pending.forget()
         if self._connection.in_transaction:
@@ -238,6 +267,7 @@ class SqliteIndex:
 
     def wipe(self) -> None:
         self.begin()
+        self._settings = True
         try:
             for table in TABLES:
                 self._write(_STATEMENTS[table.name].wipe)
@@ -253,6 +283,9 @@ class SqliteIndex:
         self.rollback()
         with self._checkpointing:
             self._connection.close()  # the last connection to go checkpoints
+            for held in (self._stamp, self._remembered):
+                if held is not None:
+                    held.close()
             if self._wal >= 0:
                 os.close(self._wal)
                 self._wal = -1
@@ -276,14 +309,14 @@ class SqliteIndex:
         later. Raises Unusable when a sync failed: pages may be lost in the cache though later calls look well (R2).
         """
         with self._checkpointing:
-            connection = _open(self._path, "rw")
+            connection = connect(self._path, "rw")
             try:
                 faults.hit("index.checkpoint", self._path)
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 self._ending.clear()
                 return _restart(connection)
             except sqlite3.OperationalError as error:
-                if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
+                if code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
                     return False  # full: no write was lost, and the WAL still has every page
                 self._distrust(f"a checkpoint failed ({error}): what it should have kept may be gone")
                 raise Unusable(self._lost) from error
@@ -305,7 +338,7 @@ class SqliteIndex:
 
     def distrusted(self) -> str:
         """Why nothing here may be believed any more, or "": found here, or by a reader that left the mark."""
-        if not self._lost and os.path.exists(self._path + _SUSPECT):
+        if not self._lost and os.path.exists(self._path + SUSPECT):
             self._lost = f"{self._path}: another process found it damaged"
         return self._lost
 
@@ -316,11 +349,11 @@ class SqliteIndex:
         if self.replaced():
             return
         with contextlib.suppress(OSError):
-            os.close(os.open(self._path + _SUSPECT, os.O_CREAT | os.O_WRONLY, 0o600))
+            os.close(os.open(self._path + SUSPECT, os.O_CREAT | os.O_WRONLY, 0o600))
 
     def replaced(self) -> bool:
         """True when the file was discarded and made anew since it was opened here: a reader must open it again."""
-        return _inode(self._path) != self._inode
+        return inode(self._path) != self._inode
 
     def check(self) -> list[str]:
         """What `PRAGMA integrity_check` complains of; reads everything, for `doctor`."""
@@ -332,7 +365,7 @@ class SqliteIndex:
     # --- failures
 
     def _reading_failed(self, error: Exception) -> NoReturn:
-        if isinstance(error, msgspec.DecodeError) or _code(error) in _BROKEN:
+        if isinstance(error, msgspec.DecodeError) or code_of(error) in BROKEN:
             self._distrust(str(error))
             raise Unusable(self._lost) from error
         if self._writing:  # what was written before may be rolled back: nothing is decided on what is left
@@ -343,7 +376,7 @@ class SqliteIndex:
     def _writing_failed(self, error: sqlite3.Error) -> NoReturn:
         if isinstance(error, sqlite3.InterfaceError | sqlite3.ProgrammingError | sqlite3.IntegrityError):
             raise error  # a row of the wrong types: a defect
-        if _code(error) in _BROKEN:
+        if code_of(error) in BROKEN:
             self._distrust(str(error))
             raise Unusable(self._lost) from error
         raise TransactionFailed(f"{self._path}: {error}") from error
@@ -368,6 +401,14 @@ class _Still:
             self._connection.execute("COMMIT")
 
 
+def _remembered(path: str) -> Remembered | None:
+    """None where the writer has left no stamp yet: then every row is read."""
+    try:
+        return Remembered(Stamp(path, write=False))
+    except (OSError, ValueError):
+        return None
+
+
 def _restart(connection: sqlite3.Connection) -> bool:
     """The end of a checkpoint: what came during it, then a WAL that starts over."""
     connection.execute(f"PRAGMA busy_timeout = {int(limits.INDEX_CHECKPOINT_WAIT_S * 1000)}")
@@ -377,123 +418,3 @@ def _restart(connection: sqlite3.Connection) -> bool:
     # The first write of a new WAL syncs its header: have it here and not in the committer's next batch.
     connection.execute("UPDATE mark SET checkpoints = checkpoints + 1")
     return True
-
-
-def discard(path: str) -> None:
-    """Remove the files of an index nobody may believe any more. Readers that hold it open notice by `replaced`."""
-    for name in (path, path + "-wal", path + "-shm", path + _SUSPECT):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-
-
-# --- opening ----------------------------------------------------------------------------------------------------------
-
-
-def _keep_private(path: str) -> None:
-    """Names of keys are in the clear in it: for its owner alone. SQLite gives the WAL the mode of the database."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        # By name: to open and close the file here would drop the locks this process holds on it.
-        for name in (path, path + "-wal", path + "-shm"):
-            with contextlib.suppress(OSError):
-                os.chmod(name, 0o600)
-    except OSError as error:
-        _cannot_open(error, path)
-
-
-def _open(path: str, mode: str) -> sqlite3.Connection:
-    if mode != "rwc" and not os.path.exists(path):
-        raise errors.NotReady(f"{path}: the index is not there yet")
-    name = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    try:
-        connection = sqlite3.connect(
-            f"file:{name}?mode={mode}",
-            uri=True,
-            timeout=limits.INDEX_BUSY_S,
-            isolation_level=None,  # transactions are begun by us alone
-            # one thread at a time, see the interface; checkpoints have a connection of their own
-            check_same_thread=False,
-            cached_statements=limits.INDEX_STATEMENTS,
-        )
-    except sqlite3.Error as error:
-        _cannot_open(error, path)
-    try:
-        _settings(connection)
-    except sqlite3.Error as error:
-        connection.close()
-        _cannot_open(error, path)
-    return connection
-
-
-def _settings(connection: sqlite3.Connection) -> None:
-    connection.execute(f"PRAGMA page_size = {limits.INDEX_PAGE_BYTES}")  # acts on a new file only
-    connection.execute(f"PRAGMA cache_size = -{limits.INDEX_CACHE_BYTES // 1024}")
-    connection.execute(f"PRAGMA mmap_size = {limits.INDEX_MMAP_BYTES}")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA wal_autocheckpoint = 0")
-    connection.execute("PRAGMA journal_size_limit = 0")  # a WAL that starts over is cut: its length says what is in it
-
-
-def _create(connection: sqlite3.Connection, path: str) -> None:
-    """Format an empty file; leave any other alone."""
-    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-        if _pragma(connection, "application_id") not in (0, APPLICATION_ID):
-            raise Unusable(f"{path}: not an index of this store")
-        if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
-            raise Unusable(f"{path}: this file system has no shared memory for a WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in SCHEMA:
-            connection.execute(statement)
-        connection.execute("INSERT INTO mark VALUES (0, 0, 0, 0, 0)")
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {FORMAT}")
-        connection.execute("COMMIT")
-    if not os.path.exists(path + "-wal"):
-        connection.execute("SELECT * FROM mark").fetchone()  # the first read makes the WAL
-    directory = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
-    try:
-        os.fsync(directory)  # the names of file and WAL: `sync` then needs to care for their bytes only
-    finally:
-        os.close(directory)
-
-
-def _verify(connection: sqlite3.Connection, path: str) -> None:
-    if _pragma(connection, "application_id") != APPLICATION_ID:
-        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise errors.NotReady(f"{path}: the index is being made")
-        raise Unusable(f"{path}: not an index of this store")
-    found = _pragma(connection, "user_version")
-    if found != FORMAT:
-        raise Unusable(f"{path}: format {found}, not {FORMAT}")
-    if {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")} != set(SCHEMA):
-        raise Unusable(f"{path}: its tables are not ours")
-    if connection.execute("SELECT count(*) FROM mark").fetchone()[0] != 1:
-        raise Unusable(f"{path}: no mark")
-
-
-def _pragma(connection: sqlite3.Connection, name: str) -> Any:
-    return connection.execute(f"PRAGMA {name}").fetchone()[0]
-
-
-def _code(error: BaseException) -> int:
-    """SQLite's primary result code."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _cannot_open(error: Exception, path: str) -> NoReturn:
-    """Only what speaks against the file's bytes costs it its life; what speaks against the moment does not."""
-    code = _code(error)
-    if code in _BROKEN or code == sqlite3.SQLITE_ERROR:
-        raise Unusable(f"{path}: {error}") from error
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        raise errors.Busy(f"{path}: {error}") from error
-    raise errors.NotReady(f"{path}: the index cannot be opened now: {error}") from error
-
-
-def _inode(path: str) -> tuple[int, int]:
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return (0, 0)
-    return (status.st_dev, status.st_ino)

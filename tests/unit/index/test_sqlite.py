@@ -12,8 +12,9 @@ import pytest
 
 from kakera.base import errors, faults, limits
 from kakera.index import statements
+from kakera.index.file import discard
 from kakera.index.interface import Mark, TransactionFailed, Unusable, still
-from kakera.index.sqlite import SqliteIndex, discard
+from kakera.index.sqlite import SqliteIndex
 from kakera.index.tables import BULK, ENTRIES, TABLES, BulkRow, Row, Table
 from tests.unit.index.rows import commit, segments
 

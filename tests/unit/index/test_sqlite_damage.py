@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from kakera.base import errors, limits
+from kakera.index import file as index_file
 from kakera.index import sqlite, statements
 from kakera.index.interface import Mark, TransactionFailed, Unusable, distrusted
-from kakera.index.sqlite import SqliteIndex, discard
+from kakera.index.sqlite import SqliteIndex
 from kakera.index.tables import BULK, ENTRIES, BulkRow, EntryRow
 from tests.unit.index.rows import commit, segments
 
@@ -68,7 +69,7 @@ def test_an_unsound_file_is_reported_and_can_be_discarded(
     with pytest.raises(Unusable):
         SqliteIndex(path, read_only=read_only)
     assert Path(path).read_bytes() == content  # somebody else's file is not touched
-    discard(path)
+    index_file.discard(path)
     index = SqliteIndex(path)
     assert index.mark() == Mark(0, 0, 0)
     index.close()
@@ -100,7 +101,7 @@ def test_a_reader_notices_that_the_file_was_made_anew(writer: SqliteIndex, path:
     reader = SqliteIndex(path, read_only=True)
     assert not reader.replaced()
     writer.close()
-    discard(path)
+    index_file.discard(path)
     assert reader.replaced()
     again = SqliteIndex(path)
     assert reader.replaced()
@@ -200,7 +201,7 @@ def test_whoever_follows_does_not_open_a_file_that_was_found_damaged(path: str, 
     index.close()
     with pytest.raises(Unusable):
         SqliteIndex(path)
-    discard(path)
+    index_file.discard(path)
     again = SqliteIndex(path)
     assert not distrusted(again)
     again.close()
@@ -216,7 +217,7 @@ def test_a_reader_that_finds_damage_ends_the_writer(path: str) -> None:
         reader.get(ENTRIES, (1, b"001000"))
     with pytest.raises(Unusable):
         writer.begin()
-    discard(path)
+    index_file.discard(path)
     again = SqliteIndex(path)
     with pytest.raises(Unusable):
         reader.get(ENTRIES, (1, b"001000"))  # of the old file: nothing is said against the new one
@@ -239,9 +240,9 @@ def test_a_file_that_cannot_be_opened_now_is_not_condemned(
     made = SqliteIndex(path)
     commit(made, 1, BulkRow(1, 1))
     made.close()
-    for place in ("_settings", "_create", "_verify"):
+    for module, place in ((index_file, "_settings"), (sqlite, "create"), (sqlite, "verify")):
         with monkeypatch.context() as patched:
-            patched.setattr(sqlite, place, fail)
+            patched.setattr(module, place, fail)
             with pytest.raises((errors.NotReady, errors.Busy)):
                 SqliteIndex(path)
     again = SqliteIndex(path)
@@ -267,4 +268,4 @@ def test_its_files_are_for_their_owner_alone(path: str) -> None:
         commit(index, index.mark().sequence + 1, BulkRow(1, 1))
         assert [os.stat(path + suffix).st_mode & 0o777 for suffix in ("", "-wal", "-shm")] == [0o600] * 3
         index.close()
-        discard(path)
+        index_file.discard(path)
