@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kakera.base import clock, faults, kernel, limits
+from kakera.base.buffers import unset
 from kakera.base.ids import segment_epoch, segment_name
 from kakera.segments.drive import BULK, JOURNAL, DriveAbsent, Identity, Space, Strand
 from kakera.segments.files import (
@@ -178,12 +179,12 @@ class LocalDrive:
         handle = self._handles.get(strand)
         if handle is None or faults.plan is not None:
             return None  # opening may wait; a test's delay must not run on an event loop
-        buffer = bytearray(length)
+        buffer = unset(length)
         try:
             got = os.preadv(handle.fd, (buffer,), offset, _NOWAIT)
         except OSError:
             return None  # EAGAIN: not in memory; anything else is for `read` to tell
-        return buffer if got == length else None
+        return buffer if got == length else None  # never one that was not filled
 
     # --- strands: files
     # ------------------------------------------------------------------------------------------------------

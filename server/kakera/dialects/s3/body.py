@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 
 from kakera.base import limits
+from kakera.base.buffers import unset
 from kakera.core.values import Checksum, Digests
 from kakera.dialects import http
 from kakera.dialects.s3 import checksums, sigv4
@@ -206,7 +207,7 @@ class VerifiedBody:
         if not self._pieces:
             # The buffer is made when there is something to put into it: many bodies wait long for their turn.
             await self._next()
-        buffer = memoryview(bytearray(min(left, limits.CHUNK_BYTES)))
+        buffer = memoryview(unset(min(left, limits.CHUNK_BYTES)))
         await self._fill(buffer)
         self._returned_bytes += len(buffer)
         if self._returned_bytes == self.declared_bytes:
