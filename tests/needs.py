@@ -1,7 +1,7 @@
 """What a test cannot do without: skipped where it is missing, a failure where CI promised it.
 
 Use the marker `@pytest.mark.needs("root", "strace")` on a test, a class or `pytestmark`; call `require("...")` inside a
-fixture. A name is `root`, `fuse`, `loop`, or a program on PATH. Nothing else in tests/ may skip (tests/tidy).
+fixture. A name is `root`, `loop`, or a program on PATH. Nothing else in tests/ may skip (tests/tidy).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import pytest
 
 _SPECIAL: dict[str, Callable[[], bool]] = {
     "root": lambda: os.geteuid() == 0,
-    "fuse": lambda: os.access("/dev/fuse", os.R_OK | os.W_OK),
     "loop": lambda: os.path.exists("/dev/loop-control"),
 }
 

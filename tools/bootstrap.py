@@ -32,11 +32,11 @@ def complaint() -> str | None:
 
 
 def fingerprint() -> str:
-    """Names the content the environment was made from, and where: a moved .venv is made again."""
+    """Names the content the environment was made from, by which Python, and where: a moved .venv is made again."""
     digest = hashlib.sha256()
     for path in INPUTS:
         digest.update(path.read_bytes())
-    return f"{digest.hexdigest()} {sys.version_info[:3]} {VENV}\n"
+    return f"{digest.hexdigest()} {sys.version_info[:3]} {os.path.realpath(sys.executable)} {VENV}\n"
 
 
 def run(*command: str) -> None:
@@ -48,7 +48,9 @@ def run(*command: str) -> None:
 def make() -> None:
     pip = (str(VENV / "bin" / "python"), "-m", "pip", "--quiet", "--no-input", "install")
     print("kakera: making .venv (once; about a minute)", flush=True)
-    venv.create(VENV, with_pip=True, clear=not (VENV / "bin" / "python").exists(), symlinks=True)
+    python = VENV / "bin" / "python"
+    same = python.exists() and os.path.realpath(python) == os.path.realpath(sys.executable)
+    venv.create(VENV, with_pip=True, clear=not same, symlinks=True)  # another Python's would not even start
     run(*pip, "--require-hashes", "--requirement", "requirements.lock")
     # The build backend is in the lock too: nothing is fetched outside it.
     run(*pip, "--no-deps", "--no-build-isolation", "--editable", ".")

@@ -23,8 +23,8 @@ from infra.local.report import Reporter
 from infra.render import server_toml
 
 READY_LIMIT_S = 30.0  # a rebuild of the index of a small store is in it; a larger one goes on behind, `status` shows it
-STOP_LIMIT_S = 20.0  # requests under way are finished within it
-LOCK_LIMIT_S = 90.0  # another `make up` of the same blueprint: longer than both bounds above together
+STOP_LIMIT_S = 60.0  # the supervisor gives its children 49 s, the drain of requests under way among them
+LOCK_LIMIT_S = 120.0  # another `make up` of the same blueprint: longer than both bounds above together
 FORMAT_LIMIT_S = 60.0
 POLL_S = 0.1
 SETTLING = ("starting", "unavailable", "silent")  # may yet become ready

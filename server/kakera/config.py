@@ -128,7 +128,7 @@ _LISTS: Final[dict[str, Any]] = {"drives": Drive, "accounts": AccountEntry}  # w
 
 # (section, field) -> lowest, highest, why not beyond. The highest values catch a unit mistaken for another.
 _RANGES: Final[dict[tuple[str, str], tuple[int, int, str]]] = {
-    ("server", "workers"): (1, 128, "one or two a core"),
+    ("server", "workers"): (1, limits.MAX_WORKERS, "one or two a core"),
     ("profile", "k"): (limits.MIN_K, limits.MAX_K, "profiles go from 2+1 to 12+4"),
     ("profile", "m"): (limits.MIN_M, limits.MAX_M, "profiles go from 2+1 to 12+4"),
     ("profile", "chunk_bytes"): (limits.CRC_BLOCK_BYTES, limits.CHUNK_BYTES, "a request holds a few chunks in memory"),

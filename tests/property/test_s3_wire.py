@@ -193,8 +193,6 @@ def test_any_query_decodes_or_is_malformed(raw: bytes) -> None:
     sigv4.canonical_query(raw)
     with contextlib.suppress(http.MalformedUri):
         http.decode_query(raw)
-    with contextlib.suppress(http.MalformedUri):
-        http.decode_path(raw)
     assert sigv4.canonical_query(sigv4.canonical_query(raw).encode()) == sigv4.canonical_query(raw)
 
 
@@ -204,7 +202,6 @@ def test_small_texts_of_any_kind(text: str) -> None:
     sigv4.split_credential(text)
     for name in checksums.ALGORITHMS:
         checksums.decode(name, text)
-        checksums.split_composite(name, text)
     encoding = stored_content_encoding(text)
     assert encoding is None or "aws-chunked" not in [token.lower() for token in encoding.split(",")]
     with contextlib.suppress(S3Refusal):

@@ -28,7 +28,8 @@ GLOSSARIES = {"docs/GLOSSARY.md", "tests/tidy/test_words.py", "tests/tidy/README
 # Texts of others: a client's, a vendor's or the law's words are not ours to change.
 FOREIGN = ("LICENSE", "requirements.lock")
 
-MACHINE = re.compile(r"(?<![\w.~-])/(work|root|home/\w+|Users/\w+|tmp/(v|helpers))/")
+# Folders of somebody's own: homes, mounted workplaces, what lies below /tmp by a name.
+MACHINE = re.compile(r"(?<![\w.~-])/(work|workspace|root|home/\w+|Users/\w+|tmp/\w+)/")
 REGISTRY = re.compile("|".join([r"py" r"pi\.org", r"python" r"hosted\.org", r"npm" r"js\.org", r"crates" r"\.io"]))
 
 
@@ -87,7 +88,7 @@ def test_no_trace_of_a_machine_or_a_registry() -> None:
 
 def test_traces_are_noticed() -> None:
     at = "/"  # joined here, so that this file holds no trace itself
-    assert traces(f"see {at}work/main/x") and traces(f"{at}home/me/x") and traces(f"https:{at}{at}pypi.{'org'}/simple")
+    assert traces(f"see {at}workspace/x") and traces(f"{at}home/me/x") and traces(f"https:{at}{at}pypi.{'org'}/simple")
     assert not traces(f"networks{at}root/x and $HOME{at}work/x and a{at}home/b/c")
 
 

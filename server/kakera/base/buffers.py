@@ -9,7 +9,7 @@ from typing import Any
 _WORTH_BYTES = 64 << 10  # below it zeros are quicker than the call
 _make: Any = None
 try:
-    _make = ctypes.pythonapi.PyByteArray_FromStringAndSize
+    _make = ctypes.pythonapi["PyByteArray_FromStringAndSize"]  # an object of our own, not the shared attribute
     _make.argtypes, _make.restype = (ctypes.c_char_p, ctypes.c_ssize_t), ctypes.py_object
 except AttributeError:  # no CPython
     pass

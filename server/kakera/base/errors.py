@@ -3,11 +3,11 @@ status, message.
 
 KakeraError
 ├── Refused             the request cannot be done as asked; nothing was changed
-│   ├── NotFound        NoSuchBucket NoSuchKey NoSuchVersion NoSuchUpload NoSuchTagging
+│   ├── NotFound        NoSuchBucket NoSuchKey NoSuchVersion NoSuchUpload
 │   ├── Conflict        BucketExists BucketOwnedByYou BucketNotEmpty OperationAborted
 │   ├── ConditionFailed NotModified PreconditionFailed
-│   ├── Invalid         InvalidBucketName KeyTooLong InvalidRange InvalidPart InvalidPartOrder PartTooSmall TooLarge
-│   │                   BadDigest InvalidArgument InvalidTag MetadataTooLarge InvalidState
+│   ├── Invalid         InvalidBucketName InvalidRange InvalidPart InvalidPartOrder PartTooSmall TooLarge
+│   │                   InvalidArgument MetadataTooLarge TooManyBuckets InvalidState
 │   ├── Denied          the principal may not do this
 │   ├── MethodNotAllowed  the resource exists but does not answer to this verb (a delete marker)
 │   └── Stale           settings changed since the worker decided: decide again (never leaves the store)
@@ -56,10 +56,6 @@ class NoSuchUpload(NotFound):
     pass
 
 
-class NoSuchTagging(NotFound):
-    pass
-
-
 class Conflict(Refused):
     """The present state forbids it."""
 
@@ -100,10 +96,6 @@ class InvalidBucketName(Invalid):
     pass
 
 
-class KeyTooLong(Invalid):
-    pass
-
-
 class InvalidRange(Invalid):
     """`detail`: size_bytes (of the object), requested."""
 
@@ -124,20 +116,16 @@ class TooLarge(Invalid):
     """`detail`: size_bytes, maximum_bytes."""
 
 
-class BadDigest(Invalid):
-    """`detail`: algorithm."""
-
-
 class InvalidArgument(Invalid):
     """`detail`: argument, value."""
 
 
-class InvalidTag(Invalid):
-    pass
-
-
 class MetadataTooLarge(Invalid):
     pass
+
+
+class TooManyBuckets(Invalid):
+    """`detail`: maximum."""
 
 
 class InvalidState(Invalid):

@@ -21,18 +21,19 @@ MAX_TAGS = 10  # S3's limit per object
 MAX_BUCKETS_PER_ACCOUNT = 1000  # a listing of buckets is one answer
 
 # --- bodies -----------------------------------------------------------------------------------------------------------
-MAX_PUT_BYTES = 5 * GIB  # S3's limit of one PUT; bounds an OBJECT record at 1,280 chunk references
+MAX_PUT_BYTES = 5 * GIB  # S3's limit of one PUT; 1,280 chunks of the usual size
 MAX_PART_NUMBER = 10_000  # S3's limit; bounds what Complete has to compare
 MIN_PART_BYTES = 5 * MIB  # S3's limit for every part but the last
-MAX_OBJECT_BYTES = 50 * 1024 * GIB  # 10,000 parts of 5 GiB
+MAX_OBJECT_BYTES = MAX_PART_NUMBER * MAX_PUT_BYTES  # what the two limits above make possible
 REPLICATED_BODY_BYTES = 1 * KIB  # smaller than a fragment's overhead: copied whole into each strand
 INLINE_BODY_BYTES = 128 * KIB  # coded inside the journal record; larger bodies would delay small acks (R12)
-STREAM_PIECE_BYTES = 1 * MIB  # held for one stream on its way out: a chunk for each of 64 would be 256 MiB
+STREAM_PIECE_BYTES = 1 * MIB  # of one stream on its way out, and as much read ahead: chunks of 64 would be 512 MiB
 CHUNK_BYTES = 4 * MIB  # unit of coding; a reader's and an uploader's memory is a few of these
 
 # --- records and segments ---------------------------------------------------------------------------------------------
 CRC_BLOCK_BYTES = 64 * KIB  # a range read verifies no more than one block too much at each end
-MAX_META_BYTES = 256 * KIB  # 1,280 chunk references and 2 KiB of user metadata fit ten times over
+MAX_META_BYTES = 256 * KIB  # a record's; MAX_CHUNKS references, key, headers, tags and room to grow when it is moved
+MAX_CHUNKS = 5120  # of one PUT or part: a reference is up to 34 bytes; 5 GiB in chunks of 1 MiB
 MAX_RECORD_BYTES = 8 * MIB  # header + meta + one fragment of the largest profile; bounds a scan's buffer
 MIN_K = 2  # below two data fragments coding is only copying
 MAX_K = 12  # profiles 2+1 to 12+4
@@ -69,16 +70,15 @@ SCAN_WINDOW_BYTES = 1 * MIB  # one read of a scan over a strand: 16 strands of 1
 MAX_SCAN_SKIP_BYTES = 64 * MIB  # how far a scan looks for the next record behind a damaged header
 
 # --- journal ----------------------------------------------------------------------------------------------------------
-MAX_COMMAND_BYTES = 4 * MIB  # 128 KiB body as 12+4 fragments plus meta, with room
 MAX_BATCH_COMMANDS = 512  # bounds the time one index transaction may hold
 MAX_BATCH_BYTES = 8 * MIB  # bounds one write per drive, so the sync stays within the laggard limit
 RESEND_LIMIT_S = 30.0  # a worker gives up (503, unknown) after this; ids are kept longer (R16)
 APPLIED_IDS_LOADED = 400_000  # ids read back at start, 240 bytes each: twice RESEND_LIMIT_S at 6,600 commands a second
 MAX_PENDING_COMMANDS = 4096  # per worker; above it the worker answers Busy
 MAX_PENDING_BYTES = 64 * MIB  # bodies that wait at the committer, or in one worker for it: 340 of the largest inline
-MAX_FRAME_BYTES = 64 * MIB  # a frame of MAX_FRAME_COMMANDS inline bodies fits many times; a corrupt length does not
-MAX_FRAME_COMMANDS = 256  # so that one frame of the largest bodies stays below MAX_FRAME_BYTES
-MAX_WORKERS = 64  # connections that wait to be accepted
+MAX_FRAME_BYTES = 64 * MIB  # a sender ends a frame at MAX_BATCH_BYTES: it fits many times; a corrupt length does not
+MAX_FRAME_COMMANDS = 256  # small ones: what is not whole yet waits
+MAX_WORKERS = 128  # one or two a core; each is a connection that may wait at the committer to be accepted
 JOURNAL_SOCKET_BYTES = 1 * MIB  # one read of everything a worker sent while a batch was synced
 COMMITTER_IDLE_S = 0.2  # how long the committer sleeps with nothing to do: housekeeping looks at drives that often
 RECONNECT_S = 0.05  # a committer that died is back in under a second; its workers notice within this
@@ -105,7 +105,7 @@ INDEX_BUSY_S = 5.0  # how long a writer waits for a lock; only a checkpoint's en
 INDEX_CHECKPOINT_WAIT_S = 0.2  # how long the end of a checkpoint may wait for the batch under way and for readers
 BUCKETS_REMEMBERED = 1024  # rows of buckets a worker keeps: some hundred bytes each
 INDEX_PENDING_ROWS = 4096  # read or changed in the open transaction and kept: a full batch's; 2 MiB at most
-INDEX_STATEMENTS = 256  # prepared and kept: 10 tables with about 10 shapes each
+INDEX_STATEMENTS = 256  # prepared and kept: 11 tables with about 10 shapes each
 
 # --- listing ----------------------------------------------------------------------------------------------------------
 MAX_LIST_KEYS = 1000  # one page, the vendors' limit
@@ -133,7 +133,6 @@ MAX_TRAILERS = 8  # one is in use
 XML_INLINE_BYTES = 128 * KIB  # parsed in the event loop, 5 ms; what is longer in a thread: 10,000 parts take 60 ms
 MAX_XML_BYTES = 2 * MIB  # 10,000 parts with checksums, or 1,000 keys of 1 KiB, fully escaped
 MAX_DELETE_KEYS = 1000  # S3's rule for one multi-delete
-MAX_BUCKET_TAGS = 50  # S3's rule
 MAX_TAG_KEY_CHARS = 128  # S3's rule
 MAX_TAG_VALUE_CHARS = 256  # S3's rule
 MAX_UNDECLARED_BYTES = 1 * MIB  # a body of unknown length is held until its end; SDKs declare theirs
@@ -176,7 +175,7 @@ MAX_LOGGED_KEY_BYTES = 1024  # a line names one key
 # --- processes --------------------------------------------------------------------------------------------------------
 RESTART_DELAYS_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # a child that keeps dying comes back ever more slowly
 RESTART_FORGET_S = 30.0  # a child that lived so long starts the series anew
-STOP_LIMIT_S = 40.0  # ordered stop: drain, then background, then committer; after it, SIGKILL (nothing acked is lost)
+STOP_MARGIN_S = 8.0  # beyond its drain, for each child of the supervisor to end; then SIGKILL (nothing acked is lost)
 NICENESS = {"http": 5, "background": 10}  # the committer goes first: everybody waits for it, and a batch wakes it often
 INDEX_WATCH_S = 0.25  # a worker sees an index that appeared, or was made anew, this soon
 TRIM_ABOVE_BYTES = 64 * MIB  # resident memory of a process above which free memory is given back; idle it has 45 MiB

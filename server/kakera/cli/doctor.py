@@ -120,6 +120,7 @@ def _exposures(config: Config, drives: Any, journal: dict[int, int] | None, repo
         index = _open_index(config)
         report.exposures += _deep(drives, journal, report, index)
         if index is not None:
+            report.exposures += [{"segment": "index", "reason": complaint} for complaint in index.check()]
             index.close()
         return
     for kind, segment, reason in find_short(drives, journal):

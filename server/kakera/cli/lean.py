@@ -9,4 +9,3 @@ from __future__ import annotations
 import sys
 
 sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
-KEPT_OUT = ("rich",)

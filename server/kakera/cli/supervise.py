@@ -2,7 +2,7 @@
 does nothing.
 
 1. committer, then http, then background are started; each is `python -m kakera.cli.process NAME --config FILE` and can
-   be run alone (systemd units do).
+   be run alone (as systemd units would).
 2. A child that dies is started again: at once the first time, later and later if it keeps dying (RESTART_DELAYS_S).
    The committer too: workers hold requests for the resend limit (R16).
 3. SIGTERM or SIGINT: http drains, then background, then committer (a clean shutdown leaves nothing undecided). Who is
@@ -26,7 +26,9 @@ from kakera.base.kernel import die_with_parent, set_limits
 
 NAMES = ("committer", "http", "background")  # in the order of starting; stopped in the order of STOP_ORDER
 STOP_ORDER = ("http", "background", "committer")
-STOP_S = {"http": limits.DRAIN_LIMIT_S + 8, "background": 8.0, "committer": 8.0}
+STOP_S = {"http": limits.DRAIN_LIMIT_S + limits.STOP_MARGIN_S} | dict.fromkeys(
+    ("background", "committer"), limits.STOP_MARGIN_S
+)
 _SIGNALS = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD))
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}  # arenas of threads that coded one large body would stay resident
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kakera.base import errors
 from kakera.core.values import Account
 
 
@@ -12,9 +11,3 @@ def allowed(operation: str, account: Account, bucket_owner: str | None) -> bool:
     if not account.account_id:
         return False
     return bucket_owner is None or bucket_owner == account.account_id
-
-
-def require(operation: str, account: Account, bucket_owner: str | None) -> None:
-    """Raises Denied."""
-    if not allowed(operation, account, bucket_owner):
-        raise errors.Denied(operation=operation)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from typing import NamedTuple
 
 from kakera.base import errors, limits
@@ -33,6 +34,7 @@ async def take(store: Store, body_id: bytes, source: BodySource, *, maximum_byte
     The caller must call `store.bulk.release(body_id)` once the command that names it was answered or given up.
     Raises TooLarge and whatever the source or the drives raise; then nothing refers to what was written."""
     size = source.declared_bytes
+    maximum_bytes = min(maximum_bytes, limits.MAX_CHUNKS * store.profile.chunk_bytes)
     if size > maximum_bytes:
         raise errors.TooLarge(size_bytes=size, maximum_bytes=maximum_bytes)
     if size <= limits.INLINE_BODY_BYTES:
@@ -183,8 +185,9 @@ async def stream(store: Store, opened: OpenBody, start: int, stop: int) -> Async
             break
         at = high
         if piece.placement == Placement.CHUNKS:
-            async for data in _chunks(store, piece, low - piece.start, high - piece.start):
-                yield data
+            async with aclosing(_chunks(store, piece, low - piece.start, high - piece.start)) as runs:
+                async for data in runs:
+                    yield data
         else:
             record = await _read(store, piece.location)
             yield bytes(memoryview(record.body or b"")[low - piece.start : high - piece.start])
@@ -199,22 +202,30 @@ async def _read(store: Store, location: Location) -> RecordRead:
         raise errors.Damaged("a part was cleaned away while it was read") from error
 
 
-async def _chunks(store: Store, piece: Piece, start: int, stop: int) -> AsyncIterator[bytes | memoryview]:
-    """The next run is read while the one before is sent: two in memory (R11), and a client that is alone waits for
-    the slower of the two instead of for both."""
+async def _chunks(store: Store, piece: Piece, start: int, stop: int) -> AsyncGenerator[bytes | memoryview, None]:
+    """The next run is read while the one before is sent: a client that is alone waits for the slower of the two instead
+    of for both. One is read ahead, never more, and none while whole chunks are decoded (R11)."""
+    held: bytes | memoryview | None = None
     ahead: asyncio.Task[bytes | memoryview] | None = None
     try:
-        for chunk, low, high in _runs(store, piece, start, stop):
-            reading = asyncio.create_task(_read_run(store, chunk, low, high))
-            ready, ahead = ahead, reading
-            if ready is not None:
-                yield await ready
-        if ahead is not None:
-            yield await ahead
+        for run in _runs(store, piece, start, stop):
+            if held is None:
+                held = await _read_run(store, *run)
+            elif store.reader.best_read_whole(run[0]):
+                yield held
+                held = await _read_run(store, *run)
+            else:
+                ahead = asyncio.create_task(_read_run(store, *run))
+                yield held
+                held = await ahead
+        if held is not None:
+            yield held
     finally:
-        if ahead is not None and not ahead.done():
-            ahead.cancel()
+        if ahead is not None:
+            ahead.cancel()  # nothing happens to one that is done
             await asyncio.wait([ahead])
+            if not ahead.cancelled():
+                ahead.exception()  # looked at: whoever waits for nothing more need not hear of it
 
 
 def _runs(store: Store, piece: Piece, start: int, stop: int) -> Iterator[tuple[ChunkRef, int, int]]:

@@ -20,9 +20,9 @@ get = stores.get_bucket
 
 
 async def create(store: Store, account: Account, name: str, *, region: str = "") -> BucketInfo:
-    """Raises BucketOwnedByYou, BucketExists, TooManyBuckets as Invalid."""
+    """Raises BucketOwnedByYou, BucketExists, TooManyBuckets."""
     if len(list_owned(store, account)) >= limits.MAX_BUCKETS_PER_ACCOUNT:
-        raise errors.InvalidState("too many buckets", maximum=limits.MAX_BUCKETS_PER_ACCOUNT)
+        raise errors.TooManyBuckets(maximum=limits.MAX_BUCKETS_PER_ACCOUNT)
     meta = SettingsMeta(name, 0, account.account_id, clock.now_ms(), alive=True, region=region)
     reply = await store.journal.submit(PutSettings(new_id(), 0, codec.encode(meta)))
     return BucketInfo(name, reply.value, meta.owner, meta.created_ms, region, 0, reply.sequence, b"")

@@ -67,5 +67,10 @@ class SourceBody:
             checksum = Checksum(self._algorithm, b64encode(self._running.digest()).decode())
         return Digests(self._size_bytes, self._md5.digest(), checksum)
 
-    def close(self) -> None:
-        self._read.close()
+    async def close(self) -> None:
+        """What is read ahead ends before the pins go (R7)."""
+        try:
+            if (end := getattr(self._pieces, "aclose", None)) is not None:
+                await end()
+        finally:
+            self._read.close()

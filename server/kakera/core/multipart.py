@@ -115,7 +115,7 @@ async def copy_part(store: Store, source: Source, target: Target) -> PartInfo:
     try:
         return await put_part(store, target.bucket, target.key, target.upload_id, target.number, body=body)
     finally:
-        body.close()
+        await body.close()
 
 
 async def list_uploads(

@@ -77,8 +77,6 @@ async def put_placed(
             placed.chunks,
         )  # fmt: skip
         encoded = codec.encode(meta)
-        if len(encoded) > limits.MAX_META_BYTES:
-            raise errors.MetadataTooLarge(size_bytes=len(encoded), maximum_bytes=limits.MAX_META_BYTES)
         command = Put(command_id, bucket.name, bucket.bucket_id, bucket.generation, encoded, placed.body, condition)
         try:
             await store.journal.submit(command)
@@ -107,7 +105,7 @@ async def copy(
             new = msgspec.structs.replace(new, tags=list(info.tags))
         return await put(store, bucket, owner, new, body, condition=condition)
     finally:
-        body.close()
+        await body.close()
 
 
 async def open_source(store: Store, source: Source) -> ObjectRead:

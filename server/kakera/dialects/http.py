@@ -155,11 +155,3 @@ def _decode_escaped(piece: bytes) -> tuple[str, str]:
 
 # A client repeats its parameters (credential, delimiter); unquoting one costs more than the rest of the query
 _decode_short = lru_cache(maxsize=limits.PARAMETERS_CACHED)(_decode_escaped)
-
-
-def decode_path(raw: bytes) -> str:
-    """A percent-encoded path or key; "+" stays a plus. Raises MalformedUri when it is not UTF-8."""
-    try:
-        return (unquote_to_bytes(raw) if b"%" in raw else raw).decode()
-    except UnicodeDecodeError:
-        raise MalformedUri("not UTF-8 after percent-decoding") from None

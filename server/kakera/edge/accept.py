@@ -3,7 +3,7 @@
 Left to itself the kernel wakes every worker for a new connection, and whoever happens to run takes nearly all of a
 burst: of 16 connections opened together one of two workers got 15, and one core stood still. So each worker keeps its
 number of open connections on a board that all of them see, and leaves a connection to another that has fewer - for
-YIELD_S, then it takes it anyway: a worker that hangs must not hold up clients.
+ACCEPT_YIELD_S, then it takes it anyway: a worker that hangs must not hold up clients.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from kakera.base import errors, faults, limits
 from kakera.index.file import BROKEN, SUSPECT, cannot_open, code_of, connect, create, inode, keep_private, verify
 from kakera.index.interface import Key, Mark, TransactionFailed, Unusable, failing
 from kakera.index.pending import Pending
-from kakera.index.stamp import Remembered, Stamp
+from kakera.index.stamp import SUFFIX, Remembered, Stamp
 from kakera.index.statements import Statements
 from kakera.index.tables import BUCKETS, TABLES, BucketRow, R, Row, Table
 
@@ -39,7 +39,7 @@ class SqliteIndex:
     `check`.
 
     Args:
-        path: the file; `path`-wal and `path`-shm lie beside it. Local file systems only (WAL needs shared memory).
+        path: the file; `path`-wal, -shm and -stamp lie beside it. Local file systems only (WAL needs shared memory).
         read_only: for workers: never creates, never writes.
 
     Raises:
@@ -69,6 +69,7 @@ class SqliteIndex:
             raise Unusable(f"{path}: it was found damaged, or a sync of it failed")
         if not read_only:
             keep_private(path)
+            self._stamp = _stamp(path)  # before there is anything to read: whoever reads finds it
         self._connection = connect(path, "ro" if read_only else "rwc")
         try:
             if not read_only:
@@ -78,9 +79,9 @@ class SqliteIndex:
                 self._remembered = _remembered(path)
             else:
                 self._wal = os.open(path + "-wal", os.O_RDWR)
-                self._stamp = Stamp(path, write=True)
         except (sqlite3.Error, OSError, errors.Unavailable) as error:
             self._connection.close()
+            self._forget_settings()
             if isinstance(error, errors.Unavailable):
                 raise
             cannot_open(error, path)
@@ -98,7 +99,7 @@ class SqliteIndex:
             if self._failed:
                 raise TransactionFailed(self._failed)
             if not self._writing:
-                if table is BUCKETS and self._remembered is not None:
+                if table is BUCKETS and self._remembered is not None and not self._connection.in_transaction:
                     return self._bucket(self._remembered, key)  # type: ignore[return-value]
                 found = self._execute(statements.get, key).fetchone()
                 return statements.decode(found[0]) if found is not None else None
@@ -120,8 +121,7 @@ class SqliteIndex:
             if found is None:
                 return None
             row = _STATEMENTS[BUCKETS.name].decode(found[0])
-            if not self._connection.in_transaction:  # else it may be older than the stamp
-                remembered.put(name, row, before)
+            remembered.put(name, row, before)
         return row
 
     def scan(self, table: Table[R], low: Key, high: Key | None, *, limit: int, reverse: bool = False) -> Sequence[R]:
@@ -283,12 +283,16 @@ class SqliteIndex:
         self.rollback()
         with self._checkpointing:
             self._connection.close()  # the last connection to go checkpoints
-            for held in (self._stamp, self._remembered):
-                if held is not None:
-                    held.close()
+            self._forget_settings()
             if self._wal >= 0:
                 os.close(self._wal)
                 self._wal = -1
+
+    def _forget_settings(self) -> None:
+        for held in (self._stamp, self._remembered):
+            if held is not None:
+                held.close()
+        self._stamp = self._remembered = None
 
     # --- beyond the interface
 
@@ -346,13 +350,16 @@ class SqliteIndex:
         """Nothing here may be believed any more, by this process or the next (R2): the mark beside the file says so.
         A file that has already been made anew is not marked for what its predecessor was."""
         self._lost = f"{self._path}: {reason}"
-        if self.replaced():
+        if inode(self._path) != self._inode:
             return
         with contextlib.suppress(OSError):
             os.close(os.open(self._path + SUSPECT, os.O_CREAT | os.O_WRONLY, 0o600))
 
     def replaced(self) -> bool:
-        """True when the file was discarded and made anew since it was opened here: a reader must open it again."""
+        """True when the file, or the stamp that tells of changed buckets, was made anew since it was opened here: a
+        reader must open it again."""
+        if self._remembered is not None and inode(self._path + SUFFIX) != self._remembered.inode:
+            return True
         return inode(self._path) != self._inode
 
     def check(self) -> list[str]:
@@ -399,6 +406,13 @@ class _Still:
     def __exit__(self, *_: object) -> None:
         if self._opened and self._connection.in_transaction:
             self._connection.execute("COMMIT")
+
+
+def _stamp(path: str) -> Stamp:
+    try:
+        return Stamp(path, write=True)
+    except OSError as error:
+        cannot_open(error, path)
 
 
 def _remembered(path: str) -> Remembered | None:

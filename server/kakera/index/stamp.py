@@ -29,7 +29,9 @@ class Stamp:
         flags = os.O_RDWR | os.O_CREAT if write else os.O_RDONLY
         fd = os.open(path + SUFFIX, flags | os.O_CLOEXEC, 0o600)
         try:
-            if write and os.fstat(fd).st_size < _BYTES:
+            status = os.fstat(fd)
+            self.inode = (status.st_dev, status.st_ino)  # readers of another file would never hear of a change
+            if write and status.st_size < _BYTES:
                 os.posix_fallocate(fd, 0, _BYTES)  # a hole would end the process on a full disk
             self._map = mmap.mmap(fd, _BYTES, prot=mmap.PROT_READ | (mmap.PROT_WRITE if write else 0))
         finally:
@@ -78,6 +80,10 @@ class Remembered:
         if before != self._under or len(self._rows) >= limits.BUCKETS_REMEMBERED:
             self._under, self._rows = before, {}
         self._rows[name] = row
+
+    @property
+    def inode(self) -> tuple[int, int]:
+        return self._stamp.inode
 
     def close(self) -> None:
         self._stamp.close()

@@ -12,7 +12,7 @@ import msgspec
 from kakera.index.tables import TABLES, Row, Table
 
 APPLICATION_ID = 0x4B414B49  # "KAKI"
-FORMAT = 3  # of the whole file; another number = rebuild from the journal
+FORMAT = 4  # of the whole file; another number = rebuild from the journal
 _TYPES = {int: "INTEGER", str: "TEXT", bytes: "BLOB"}
 
 

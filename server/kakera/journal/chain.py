@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import structlog
-
 from kakera.base import clock, errors, limits
 from kakera.base.ids import segment_id
 from kakera.index.interface import Index, Mark
@@ -21,11 +19,12 @@ from kakera.journal.decide import Proposal
 from kakera.journal.lanes import Lanes
 from kakera.journal.members import Members, reason_of
 from kakera.journal.strands import SegmentWriter
+from kakera.observe.log import get_logger
 from kakera.segments.drive import JOURNAL
 from kakera.segments.meta import StrandMeta
 from kakera.segments.reserve import Reserve
 
-log = structlog.get_logger()
+log = get_logger("journal")
 
 
 class Settings(NamedTuple):

@@ -1,8 +1,8 @@
 """What workers ask of the committer, and what it answers. One frame on the Unix socket = many of either
 (docs/spec/journal.md).
 
-A command's id is its identity for ever (R16): the version id of a PUT, the upload id of Create and Complete, the part
-id of a part.
+A command's id is its identity for ever (R16): the version id of a PUT, the upload id of Create, its
+complement of Complete (multipart_ids), the part id of a part.
 """
 
 from __future__ import annotations

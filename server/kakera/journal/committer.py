@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from kakera.base import clock, errors, faults, limits
 from kakera.index.interface import Index, Mark, TransactionFailed, Unusable
 from kakera.index.tables import BULK, Location
@@ -26,9 +24,10 @@ from kakera.journal.once import Applied
 from kakera.journal.recovery import may_start
 from kakera.journal.room import Room
 from kakera.journal.strands import Placed
+from kakera.observe.log import get_logger
 from kakera.segments.record import record_length
 
-log = structlog.get_logger()
+log = get_logger("journal")
 _ADDS = (commands.Put, commands.PutPart, commands.CreateUpload, commands.Complete)
 
 

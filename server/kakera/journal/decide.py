@@ -67,12 +67,17 @@ def refusal(error: errors.KakeraError) -> No:
 
 
 def decide(command: commands.Command, rows: Rows, next_sequence: int) -> Decision:
-    """Raises errors.Refused; never appends by itself.
+    """Raises errors.Refused; never appends by itself. A record that no reader would believe is refused here, whoever
+    asks for it: acknowledged it would be lost (R1).
 
     Args:
         next_sequence: the sequence of the first record this decision appends.
     """
-    return _DECIDERS[type(command)](command, rows, next_sequence)
+    decision = _DECIDERS[type(command)](command, rows, next_sequence)
+    for proposal in decision.proposals:
+        if len(proposal.meta) > limits.MAX_META_BYTES:
+            raise errors.MetadataTooLarge(size_bytes=len(proposal.meta), maximum_bytes=limits.MAX_META_BYTES)
+    return decision
 
 
 def segments_added(command: commands.Command, rows: Rows) -> set[int]:

@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-import structlog
-
 from kakera.base import clock, errors, limits
+from kakera.observe.log import get_logger
 from kakera.segments.drive import BULK, JOURNAL, Drive, Strand
 from kakera.segments.placement import place
 from kakera.segments.reserve import FULL
@@ -16,7 +15,7 @@ from kakera.segments.reserve import FULL
 if TYPE_CHECKING:
     from kakera.segments.identity import Drives
 
-log = structlog.get_logger()
+log = get_logger("journal")
 Doubt = Callable[[Strand, int, str], None]  # strand, slot, reason
 
 

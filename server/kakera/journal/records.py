@@ -61,8 +61,8 @@ class ObjectMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class PartMeta(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """PART: one part of an open (later completed) upload; its id is the record's command id unless MOVED. start: its
-    offset in the completed object, -1 before."""
+    """PART: one part of an open (later completed) upload; its id is the record's command id unless MOVED.
+    chosen: the Complete took it, written out when the record is moved."""
 
     bucket_id: int
     key: bytes

@@ -14,15 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-import structlog
 
 from kakera.base import clock, errors, faults, kernel, limits
 from kakera.index.interface import TransactionFailed, Unusable, distrusted
 from kakera.journal import wire
 from kakera.journal.commands import Command, Put, PutPart, Reply, Rewrite
 from kakera.journal.committer import Committer, IndexFailed
+from kakera.observe.log import get_logger
 
-log = structlog.get_logger()
+log = get_logger("journal")
 
 
 class _Peer:

@@ -94,7 +94,7 @@ class Segment:
 
 
 class Settled(NamedTuple):
-    """How a set of jobs ended: failed strands with their reasons; full: one of them had no space."""
+    """How a set of jobs ended: failed strands with their reasons."""
 
     failed: dict[int, BaseException]
 

@@ -84,12 +84,6 @@ def list_segments(drives: Drives, kind: str) -> dict[int, dict[int, int]]:
     return dict(sorted(found.items()))
 
 
-def presence(drives: Drives, kind: str) -> Iterator[Layout]:
-    """Every segment's layout from its strands' headers alone: the quick look of `doctor`."""
-    for segment in list_segments(drives, kind):
-        yield learn(drives, Strand(kind, segment))
-
-
 def longest(drives: Drives, kind: str, segment: int) -> int:
     """Bytes of the longest strand of a segment."""
     best = 0

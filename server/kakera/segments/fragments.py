@@ -28,7 +28,6 @@ from kakera.segments.record import (
 
 _DATA = msgspec.msgpack.Decoder(DataMeta)
 _CRC = struct.Struct("<I")
-PUNCHED = "its space was given back"
 
 
 class Bad(Exception):

@@ -8,7 +8,6 @@ drives are never formatted anew.
 
 from __future__ import annotations
 
-import errno
 import os
 import uuid
 from collections import Counter
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 
 from kakera.base import clock, errors, kernel, limits
 from kakera.config import Config, Profile
-from kakera.segments.drive import BULK, JOURNAL, Drive, DriveAbsent, Identity
+from kakera.segments.drive import BULK, JOURNAL, Drive, Identity
 from kakera.segments.files import IDENTITY_FILE, decode_identity, encode_identity, replace_file, seal, unseal
 from kakera.segments.local import LocalDrive
 
@@ -289,11 +288,3 @@ def replace_drive(config: Config, slot: int) -> Identity:
     write_marker(config, marker._replace(drives={**marker.drives, slot: (identity.drive, generation)}))
     _write_identity(path, identity)
     return identity
-
-
-def require_present(drives: Drives, slot: int) -> Drive:
-    """The drive of that slot. Raises DriveAbsent with the reason."""
-    drive = drives.present.get(slot)
-    if drive is None:
-        raise DriveAbsent(errno.ENODEV, drives.absent.get(slot, "no such slot"), f"slot {slot}")
-    return drive

@@ -60,7 +60,6 @@ def test_composite(name):
     expected = checksums.encode(checksums.compute(name, b"".join(digests))) + "-3"
     assert checksums.composite(name, digests) == expected
     assert checksums.of_parts(name, checksums.COMPOSITE, [(digest, 1) for digest in digests]) == expected
-    assert checksums.split_composite(name, expected) == (checksums.compute(name, b"".join(digests)), 3)
 
 
 def test_kinds():
@@ -104,9 +103,3 @@ def test_kinds():
 )
 def test_values_that_are_none(text):
     assert checksums.decode("CRC32", text) is None
-    assert checksums.split_composite("CRC32", text + "-1") is None
-
-
-@pytest.mark.parametrize("text", ["AAAAAA==-", "AAAAAA==-x", "AAAAAA==--1", "AAAAAA==-10001", "AAAAAA==-1-1", "-3"])
-def test_composites_that_are_none(text):
-    assert checksums.split_composite("CRC32", text) is None

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kakera.index.file import discard
+from kakera.base import errors
+from kakera.index.file import SUSPECT, discard
 from kakera.index.interface import Mark, TransactionFailed
 from kakera.index.sqlite import SqliteIndex
 from kakera.index.stamp import SUFFIX, Remembered, Stamp
@@ -189,3 +190,35 @@ def test_many_buckets_do_not_fill_the_memory(path: str, monkeypatch: pytest.Monk
     assert [reader.get(BUCKETS, (f"b{number}",)) for number in range(5)] == [bucket(n, f"b{n}") for n in range(5)]
     assert reader._remembered is not None
     assert len(reader._remembered._rows) <= 3
+
+
+def test_a_stamp_that_is_another_file_counts_as_an_index_made_anew(path: str) -> None:
+    """Removed by a clean-up, or put back from a copy: its number would never move again for who holds the old one."""
+    writer = SqliteIndex(path)
+    put(writer, bucket(1), 1)
+    reader = SqliteIndex(path, read_only=True)
+    assert not reader.replaced()
+    Path(path + SUFFIX).unlink()
+    assert reader.replaced()
+    writer.close()
+    SqliteIndex(path).close()
+    assert reader.replaced()
+    assert not SqliteIndex(path, read_only=True).replaced()
+
+
+def test_damage_is_told_even_when_the_stamp_is_gone(path: str) -> None:
+    SqliteIndex(path).close()
+    reader = SqliteIndex(path, read_only=True)
+    Path(path + SUFFIX).unlink()
+    reader._distrust("a page is not what it was")
+    assert Path(path + SUSPECT).exists()
+
+
+def test_a_reader_that_was_closed_is_busy_and_not_broken(path: str) -> None:
+    writer = SqliteIndex(path)
+    put(writer, bucket(1), 1)
+    reader = SqliteIndex(path, read_only=True)
+    reader.get(BUCKETS, (NAME,))
+    reader.close()
+    with pytest.raises(errors.Busy):
+        reader.get(BUCKETS, (NAME,))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kakera.base import errors
+from kakera.base import errors, limits
 from kakera.base.ids import new_id
 from kakera.index.tables import BULK, ENTRIES, PARTS, BulkRow, Location
 from kakera.journal import codec, commands
@@ -199,3 +199,32 @@ def test_a_part_cleaned_before_its_complete_keeps_its_place_in_a_rebuild() -> No
     assert [(row.part_number, row.chosen) for row in kept] == [(1, True), (2, True), (3, True)]
     assert list(rebuilt.scan(PARTS, *span, limit=9)) == list(kept)
     assert rebuilt.get(ENTRIES, (world.bucket_id, b"k")) == world.entry(b"k")
+
+
+def test_a_record_that_no_reader_takes_is_refused_and_not_acknowledged() -> None:
+    """R1: its meta is beyond what a header may announce, so that every read would take it for damage."""
+    world = World()
+    upload, part_id = new_id(), new_id()
+    meta = UploadMeta(world.bucket_id, b"k", upload, 1, "me")
+    ok(world.run(commands.CreateUpload(upload, "b", world.bucket_id, codec.encode(meta))))
+    before = world.committer.journal.sequence
+    chunks = [ChunkRef(1 << 63, 1 << 40, 1 << 20, 1 << 16, 1 << 31)] * 12_000
+    part = PartMeta(world.bucket_id, b"k", upload, 1, part_id, 1, 1, "e", Placement.CHUNKS, chunks=chunks)
+    refused = world.run(commands.PutPart(part_id, "b", world.bucket_id, codec.encode(part), NO_BODY))
+    assert isinstance(refused, No) and refused.error == "MetadataTooLarge", refused
+    assert world.committer.journal.sequence == before
+    assert not world.index.scan(PARTS, (upload,), (upload, 99), limit=9)
+    assert world.rebuilt().mark().sequence == before
+
+
+def test_the_largest_record_of_a_body_leaves_room_to_grow() -> None:
+    """Moved, a record says its order; tagged anew, ten tags more: 15 KiB at most."""
+    chunks = [ChunkRef((1 << 64) - 1, (1 << 64) - 1, (1 << 32) - 1, (1 << 32) - 1, (1 << 32) - 1)] * limits.MAX_CHUNKS
+    words = {"h" * 20: "v" * limits.MAX_HEADER_BYTES}, {"m": "v" * limits.MAX_USER_METADATA_BYTES}
+    tags = [("\U0001f600" * 128, "\U0001f600" * 256)] * limits.MAX_TAGS
+    meta = ObjectMeta(
+        1 << 63, b"k" * limits.MAX_KEY_BYTES, new_id(), 1 << 63, 1 << 48, limits.MAX_PUT_BYTES, "e" * 40, "o" * 64,
+        Placement.CHUNKS, *words, tags, None, new_id(), chunks,
+    )  # fmt: skip
+    assert len(codec.encode(meta)) < limits.MAX_META_BYTES
+    assert limits.MAX_CHUNKS * limits.MIB >= limits.MAX_PUT_BYTES

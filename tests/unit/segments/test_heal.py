@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kakera.base import errors, faults, ids
-from kakera.segments.census import SegmentCensus, Target, census, list_segments, presence
+from kakera.segments.census import SegmentCensus, Target, census, list_segments
 from kakera.segments.drive import BULK, JOURNAL, Strand
 from kakera.segments.heal import heal_strand
 from kakera.segments.identity import replace_drive
@@ -274,7 +274,6 @@ def test_listing(cluster: Cluster) -> None:
     found = list_segments(cluster.drives, JOURNAL)
     assert list(found) == [one.strand.segment, two.strand.segment]
     assert found[two.strand.segment].keys() == {0, 1, 2, 4, 5}
-    assert [sorted(layout.missing) for layout in presence(cluster.drives, JOURNAL)] == [[], [3]]
 
 
 def test_an_empty_strand_is_no_strand(cluster: Cluster) -> None:

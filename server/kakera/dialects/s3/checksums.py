@@ -19,8 +19,6 @@ from typing import NamedTuple, Protocol
 
 from awscrt import checksums as crt
 
-from kakera.base import limits
-
 FULL_OBJECT = "FULL_OBJECT"
 COMPOSITE = "COMPOSITE"
 HEADER_PREFIX = "x-amz-checksum-"
@@ -148,13 +146,3 @@ def of_parts(name: str, kind: str, parts: Sequence[tuple[bytes, int]]) -> str:
     if kind == FULL_OBJECT:
         return full_object(name, parts)
     return composite(name, [digest for digest, _ in parts])
-
-
-def split_composite(name: str, text: str) -> tuple[bytes, int] | None:
-    """`base64-N` to (digest, parts), a bare base64 to (digest, 0); None when it is neither."""
-    value, dash, count = text.partition("-")
-    digest = decode(name, value)
-    if digest is None or (dash and not (count.isascii() and count.isdigit() and len(count) <= 5)):
-        return None
-    parts = int(count) if dash else 0
-    return (digest, parts) if parts <= limits.MAX_PART_NUMBER else None

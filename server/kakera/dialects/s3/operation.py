@@ -6,7 +6,6 @@ from kakera.core import operations
 from kakera.dialects.http import Request
 from kakera.dialects.s3.errors import Rejected
 
-COPY_SOURCE = "x-amz-copy-source"
 # (method, is a bucket named, is a key named) -> name, for requests without a query that carry no header of meaning
 _PLAIN = {
     ("GET", True, True): "GetObject",
