@@ -27,7 +27,7 @@ MIN_PART_BYTES = 5 * MIB  # S3's limit for every part but the last
 MAX_OBJECT_BYTES = MAX_PART_NUMBER * MAX_PUT_BYTES  # what the two limits above make possible
 REPLICATED_BODY_BYTES = 1 * KIB  # smaller than a fragment's overhead: copied whole into each strand
 INLINE_BODY_BYTES = 128 * KIB  # coded inside the journal record; larger bodies would delay small acks (R12)
-STREAM_PIECE_BYTES = 1 * MIB  # of one stream on its way out, and as much read ahead: chunks of 64 would be 512 MiB
+STREAM_PIECE_BYTES = 1 * MIB  # of one stream on its way out, and two more read ahead: chunks of 64 would be 768 MiB
 CHUNK_BYTES = 4 * MIB  # unit of coding; a reader's and an uploader's memory is a few of these
 
 # --- records and segments ---------------------------------------------------------------------------------------------

@@ -204,28 +204,34 @@ async def _read(store: Store, location: Location) -> RecordRead:
 
 async def _chunks(store: Store, piece: Piece, start: int, stop: int) -> AsyncGenerator[bytes | memoryview, None]:
     """The next run is read while the one before is sent: a client that is alone waits for the slower of the two instead
-    of for both. One is read ahead, never more, and none while whole chunks are decoded (R11)."""
-    held: bytes | memoryview | None = None
-    ahead: asyncio.Task[bytes | memoryview] | None = None
+    of for both. One is on its way while one is sent, two while the client waits, none where whole chunks must be
+    decoded (R11)."""
+    ahead: asyncio.Future[bytes | memoryview] | None = None
     try:
         for run in _runs(store, piece, start, stop):
-            if held is None:
-                held = await _read_run(store, *run)
+            before, ahead = ahead, None
+            if before is None:  # the first, often the only one
+                ahead = _done(await _read_run(store, *run))
             elif store.reader.best_read_whole(run[0]):
-                yield held
-                held = await _read_run(store, *run)
+                yield await before
+                ahead = _done(await _read_run(store, *run))
             else:
                 ahead = asyncio.create_task(_read_run(store, *run))
-                yield held
-                held = await ahead
-        if held is not None:
-            yield held
+                yield await before
+        if ahead is not None:
+            yield await ahead
     finally:
         if ahead is not None:
             ahead.cancel()  # nothing happens to one that is done
             await asyncio.wait([ahead])
             if not ahead.cancelled():
                 ahead.exception()  # looked at: whoever waits for nothing more need not hear of it
+
+
+def _done(data: bytes | memoryview) -> asyncio.Future[bytes | memoryview]:
+    future: asyncio.Future[bytes | memoryview] = asyncio.get_running_loop().create_future()
+    future.set_result(data)
+    return future
 
 
 def _runs(store: Store, piece: Piece, start: int, stop: int) -> Iterator[tuple[ChunkRef, int, int]]:
