@@ -48,8 +48,11 @@ class Contest:
             thread.start()
         chance = random.Random(self._seed)
         for _ in range(KILLS):
+            # The supervisor waits ever longer with one that keeps dying: only one that serves is worth a kill.
+            self._live.wait_until("ready")
             time.sleep(chance.uniform(0.5, 1.0) * ROUND_S / (KILLS + 1))
             eventually(self._kill_committer, 10)
+        self._live.wait_until("ready")
         time.sleep(ROUND_S / (KILLS + 1))
         self._stop.set()
         for thread in threads:
