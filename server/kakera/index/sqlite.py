@@ -116,7 +116,7 @@ class SqliteIndex:
         name: str = key[0]  # type: ignore[assignment]
         row = remembered.get(name)
         if row is None:
-            before = remembered.now()
+            before = remembered.now
             found = self._execute(_STATEMENTS[BUCKETS.name].get, key).fetchone()
             if found is None:
                 return None

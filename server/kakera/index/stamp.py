@@ -69,8 +69,9 @@ class Remembered:
         """The row, None when it must be read. What is not there is never remembered."""
         return self._rows.get(name) if self._stamp.now == self._under else None
 
+    @property
     def now(self) -> int:
-        """To be asked before the row is read, and given to `put` with it."""
+        """The present number: to be asked before the row is read, and given to `put` with it."""
         return self._stamp.now
 
     def put(self, name: str, row: BucketRow, before: int) -> None:

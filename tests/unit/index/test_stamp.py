@@ -120,16 +120,16 @@ def test_a_commit_that_fails_ends_the_change(path: str, monkeypatch: pytest.Monk
 def test_a_row_read_while_a_change_was_committed_is_not_remembered(tmp_path: Path) -> None:
     writer = Stamp(str(tmp_path / "i"), write=True)
     remembered = Remembered(Stamp(str(tmp_path / "i"), write=False))
-    before = remembered.now()
+    before = remembered.now
     writer.begin()
     writer.end()
     remembered.put(NAME, bucket(1), before)
     assert remembered.get(NAME) is None
-    remembered.put(NAME, bucket(2), remembered.now())
+    remembered.put(NAME, bucket(2), remembered.now)
     assert remembered.get(NAME) == bucket(2)
     writer.begin()
     assert remembered.get(NAME) is None
-    remembered.put(NAME, bucket(2), remembered.now())
+    remembered.put(NAME, bucket(2), remembered.now)
     assert remembered.get(NAME) is None
 
 
@@ -160,11 +160,11 @@ def test_an_index_made_anew_moves_the_stamp_of_the_old_one(path: str) -> None:
     reader = SqliteIndex(path, read_only=True)
     reader.get(BUCKETS, (NAME,))
     assert reader._remembered is not None
-    under = reader._remembered.now()
+    under = reader._remembered.now
     writer.close()
     discard(path)
     SqliteIndex(path).close()
-    assert reader._remembered.now() != under
+    assert reader._remembered.now != under
     assert reader.replaced()
 
 
