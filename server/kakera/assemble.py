@@ -7,6 +7,7 @@ Falcon.
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,7 @@ class Paths(NamedTuple):
     socket: Path
     lock: Path
     metrics: Path
+    drain_mark: Path
     jobs: Path
 
     @classmethod
@@ -59,6 +61,7 @@ class Paths(NamedTuple):
             run / "journal.sock",
             run / "committer.lock",
             run / "metrics",
+            run / "draining",
             state / "jobs",
         )
 
@@ -66,6 +69,15 @@ class Paths(NamedTuple):
         """The folders that hold the sockets, the lock, the pins and the index: for their owner alone."""
         kernel.private_folder(self.state)
         kernel.private_folder(self.run)
+
+
+def stand_by(reason: str) -> int:
+    """Nothing is opened, formatted or written, until SIGTERM. Returns the exit code."""
+    signals = (signal.SIGTERM, signal.SIGINT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    log.error("standing by", reason=reason)
+    signal.sigwait(signals)
+    return 0
 
 
 # --- committer --------------------------------------------------------------------------------------------------------
@@ -112,6 +124,8 @@ def run_committer(config: Config) -> int:
     """The committer process: until SIGTERM. Returns its exit code."""
     from kakera.journal.service import serve
 
+    if config.out_of_reach:
+        return stand_by(config.out_of_reach)
     paths = Paths.of(config)
     return serve(lambda: committer_services(config), paths.socket, paths.lock)
 
@@ -188,11 +202,12 @@ class HttpServices:
         self.names: Mapping[str, str] = {account.account_id: account.display_name for account in accounts}
         self.region = config.server.region
         self.base_domains = config.server.base_domains
+        self.refuses_changes = refuses_changes(config)
         self.now = clock.wall_s
         self.core = Core(buckets, objects, multipart, listing, check_readable)
         self.ledger = Ledger(RequestMetrics())
         self.journal = JournalClient(self._paths.socket, resend_limit_s=config.journal.resend_limit_s)
-        self.readiness = Readiness(self._ask_status)
+        self.readiness = Readiness(self._ask_status, drain_mark=self._paths.drain_mark)
         self._index = IndexView(self._paths.database, self.journal.state)
         self._watcher: asyncio.Task[None] | None = None
         self._settled = False
@@ -350,14 +365,28 @@ def http_services(config: Config) -> EdgeServer:
     """Gunicorn's arbiter, whose workers make their own HttpServices after the fork."""
     from kakera.edge.app import create_app
     from kakera.edge.server import EdgeServer
+    from kakera.edge.standby import StandbyServices
+    from kakera.edge.tls import server_context
 
+    tls, reason = config.tls, config.out_of_reach
     return EdgeServer(
-        lambda: create_app(HttpServices(config)),
+        lambda: create_app(StandbyServices(reason) if reason else HttpServices(config)),
         listen=config.server.listen,
         workers=config.server.workers,
         level=config.log.level,
         preload=_preload,
+        health_listen=config.server.health_listen,
+        http=config.http,
+        make_tls=(lambda: server_context(tls)) if tls is not None else None,
     )
+
+
+def refuses_changes(config: Config) -> str:
+    """What the clients of a read-only server are told, "" of one that takes writes."""
+    if not config.server.read_only:
+        return ""
+    primary = f" Send them to {config.server.primary}." if config.server.primary else ""
+    return f"This store is a read-only copy: it takes no changes.{primary}"
 
 
 def _preload() -> None:
@@ -379,6 +408,7 @@ def run_http(config: Config) -> int:
     paths = Paths.of(config)
     paths.make_private()
     metrics.prepare(paths.metrics)
+    paths.drain_mark.unlink(missing_ok=True)  # a server that is started is meant to serve
     try:
         http_services(config).run()
     except SystemExit as stop:
@@ -392,6 +422,9 @@ def run_http(config: Config) -> int:
 def run_background(config: Config) -> int:
     """The background process: until SIGTERM. Returns its exit code."""
     from kakera.workers.service import all_loops, serve
+
+    if config.out_of_reach:
+        return stand_by(config.out_of_reach)
 
     async def run() -> int:
         services = BackgroundServices(config)

@@ -3,6 +3,8 @@
 The file is rendered by `infra/render` and edited by nobody (docs/adr/0001). It names secrets, it never holds them: an
 `[[accounts]]` entry points to a JSON file of mode 0600 that `load_accounts` reads.
 
+What each setting means stands beside it in the classes below.
+
 `load(path) -> Config` reads, checks and freezes; every problem of the file is reported at once in one `ConfigError`,
 each line naming the field and the remedy. Sizes are in bytes, times in the unit that ends the field's name.
 """
@@ -14,7 +16,8 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -41,6 +44,9 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     workers: int = 2
     region: str = "us-east-1"
     base_domains: tuple[str, ...] = ()  # BUCKET.<base domain> is the virtual-hosted style
+    health_listen: str = ""  # HOST:PORT, plain HTTP: /health/live and /health/ready alone, for load balancers
+    read_only: bool = False  # a copy of another store: what changes something is refused, reads are served
+    primary: str = ""  # URL of the store that takes the writes; told to clients that are refused
 
     @property
     def host(self) -> str:
@@ -60,10 +66,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Drive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One drive of this server; drives that fail together share a domain."""
+    """One drive of the store; drives that fail together share a domain."""
 
     path: str
     domain: str
+    host: str = ""  # server.name of the server that has it; "": this one
 
 
 class AccountEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,6 +78,21 @@ class AccountEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     name: str
     credentials_file: str
+
+
+class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """With this section `server.listen` speaks TLS 1.2 or later alone. PEM files; SIGHUP reads them again."""
+
+    certificate_file: str  # the server's certificate first, then those that lead to its authority
+    key_file: str  # mode 0600
+
+
+class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How connections begin and end."""
+
+    graceful_timeout_s: int = int(limits.DRAIN_LIMIT_S)  # after SIGTERM requests under way may take so long
+    keepalive_s: int = int(limits.KEEP_ALIVE_S)  # an idle connection is kept so long; longer than the balancer's
+    backlog: int = limits.LISTEN_BACKLOG  # connections the kernel holds while workers are busy
 
 
 class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -103,11 +125,26 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     profile: Profile
     drives: tuple[Drive, ...]
     accounts: tuple[AccountEntry, ...]
+    tls: Tls | None = None
+    http: Http = Http()
     journal: Journal = Journal()
     bulk: Bulk = Bulk()
     space: Space = Space()
     background: Background = Background()
     log: Log = Log()
+
+    def is_own(self, drive: Drive) -> bool:
+        return drive.host in ("", self.server.name)
+
+    @property
+    def out_of_reach(self) -> str:
+        """Why this server can only stand by, "" when it can serve. Drives of other hosts need the node API; until it is
+        there they would be absent drives (R8), and a store must not be formatted or opened with a part of its drives.
+        """
+        elsewhere = sum(not self.is_own(drive) for drive in self.drives)
+        if not elsewhere:
+            return ""
+        return f"{elsewhere} of {len(self.drives)} drives belong to other hosts, which this version cannot reach"
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +166,9 @@ _LISTS: Final[dict[str, Any]] = {"drives": Drive, "accounts": AccountEntry}  # w
 # (section, field) -> lowest, highest, why not beyond. The highest values catch a unit mistaken for another.
 _RANGES: Final[dict[tuple[str, str], tuple[int, int, str]]] = {
     ("server", "workers"): (1, limits.MAX_WORKERS, "one or two a core"),
+    ("http", "graceful_timeout_s"): (1, 3600, "a stop must end, and SDKs give up earlier"),
+    ("http", "keepalive_s"): (1, 3600, "idle connections take memory and places"),
+    ("http", "backlog"): (16, 65_535, "the kernel takes no more, and few lose connections in a burst"),
     ("profile", "k"): (limits.MIN_K, limits.MAX_K, "profiles go from 2+1 to 12+4"),
     ("profile", "m"): (limits.MIN_M, limits.MAX_M, "profiles go from 2+1 to 12+4"),
     ("profile", "chunk_bytes"): (limits.CRC_BLOCK_BYTES, limits.CHUNK_BYTES, "a request holds a few chunks in memory"),
@@ -171,7 +211,7 @@ def from_tree(tree: Mapping[str, Any], *, source: Path) -> Config:
     if problems:
         raise ConfigError(source, tuple(dict.fromkeys(problems)))
     config = msgspec.convert(dict(tree), Config)
-    problems = [*_value_problems(config), *_listen_problems(config.server), *_path_problems(config)]
+    problems = [*_value_problems(config), *_server_problems(config.server), *_path_problems(config)]
     if problems:
         raise ConfigError(source, tuple(problems))
     return config
@@ -194,12 +234,12 @@ def load_accounts(config: Config) -> tuple[Account, ...]:
     return tuple(accounts)
 
 
-def _read_account(entry: AccountEntry) -> Account:
-    path = Path(entry.credentials_file)
+def read_secret(path: Path, what: str) -> bytes:
+    """A file that nobody else may read. Raises: ConfigError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise ConfigError(path, (f"credentials of account {entry.name!r} cannot be read: {error.strerror}",)) from error
+        raise ConfigError(path, (f"{what} cannot be read: {error.strerror}",)) from error
     with open(descriptor, "rb") as file:
         # The mode is taken from the open file: what was checked is what is read.
         status = os.fstat(file.fileno())
@@ -208,7 +248,12 @@ def _read_account(entry: AccountEntry) -> Account:
             raise ConfigError(path, (f"has mode {found}, others could read the secret: chmod 600 {path}",))
         if status.st_uid not in (os.geteuid(), 0):
             raise ConfigError(path, (f"belongs to user id {status.st_uid}: chown it to the user the server runs as",))
-        raw = file.read(limits.MAX_CONFIG_BYTES)
+        return file.read(limits.MAX_CONFIG_BYTES)
+
+
+def _read_account(entry: AccountEntry) -> Account:
+    path = Path(entry.credentials_file)
+    raw = read_secret(path, f"credentials of account {entry.name!r}")
     try:
         found_keys = msgspec.json.decode(raw, type=dict[str, str])
     except msgspec.DecodeError as error:
@@ -228,6 +273,12 @@ def _sections() -> dict[str, Any]:
     return {field.encode_name: field.type for field in msgspec.structs.fields(Config)}
 
 
+def _struct(kind: Any) -> Any:
+    """The Struct that a field holds, also when the field is optional; None when it holds another kind of value."""
+    kinds = (kind, *get_args(kind))
+    return next((one for one in kinds if isinstance(one, type) and issubclass(one, msgspec.Struct)), None)
+
+
 def _missing_sections(tree: Mapping[str, Any]) -> Iterator[str]:
     for field in msgspec.structs.fields(Config):
         if field.required and field.encode_name not in tree:
@@ -244,11 +295,11 @@ def _unknown_keys(tree: Any, kind: Any, where: str) -> Iterator[str]:
         place = f"{where}.{key}" if where else key
         if key not in fields:
             yield f"{place}: unknown key{_did_you_mean(key, fields)}"
-        elif isinstance(fields[key], type) and issubclass(fields[key], msgspec.Struct):
-            yield from _unknown_keys(value, fields[key], place)
         elif key in _LISTS and isinstance(value, list):
             for number, item in enumerate(value):
                 yield from _unknown_keys(item, _LISTS[key], f"{place}[{number}]")
+        elif (held := _struct(fields[key])) is not None:
+            yield from _unknown_keys(value, held, place)
 
 
 def _type_problems(value: Any, kind: Any, where: str) -> Iterator[str]:
@@ -289,37 +340,64 @@ def _value_problems(config: Config) -> Iterator[str]:
             yield f"{place}: must not be empty"
 
 
-def _listen_problems(server: Server) -> Iterator[str]:
-    host, _, port = server.listen.rpartition(":")
+def _server_problems(server: Server) -> Iterator[str]:
+    yield from _listen_problems("server.listen", server.listen)
+    if server.health_listen:
+        yield from _listen_problems("server.health_listen", server.health_listen)
+        if server.health_listen.rpartition(":")[2] == server.listen.rpartition(":")[2]:
+            yield f"server.health_listen = {server.health_listen!r}: is the port of server.listen, give it its own"
+    if server.primary:
+        url = urlsplit(server.primary)
+        if url.scheme not in ("http", "https") or not url.netloc:
+            yield f'server.primary = {server.primary!r}: write a URL such as "https://s3.example.com"'
+        if not server.read_only:
+            yield "server.primary: has a meaning with read_only = true alone"
+
+
+def _listen_problems(place: str, listen: str) -> Iterator[str]:
+    host, _, port = listen.rpartition(":")
     remedy = 'write HOST:PORT such as "127.0.0.1:9000"'
     if not host or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65_535:
-        yield f"server.listen = {server.listen!r}: {remedy}"
+        yield f"{place} = {listen!r}: {remedy}"
     elif ":" in host and not (host.startswith("[") and host.endswith("]")):
-        yield f"server.listen = {server.listen!r}: put an IPv6 address in brackets, [::1]:9000"
+        yield f"{place} = {listen!r}: put an IPv6 address in brackets, [::1]:9000"
 
 
 def _path_problems(config: Config) -> Iterator[str]:
     places = {f"drives[{number}].path": drive.path for number, drive in enumerate(config.drives)}
     places["server.state_dir"] = config.server.state_dir
-    for place, path in places.items():
+    files = {f"accounts[{n}].credentials_file": entry.credentials_file for n, entry in enumerate(config.accounts)}
+    if config.tls is not None:
+        files |= {"tls.certificate_file": config.tls.certificate_file, "tls.key_file": config.tls.key_file}
+    for place, path in (places | files).items():
         if not os.path.isabs(path):
             yield f"{place} = {path!r}: must be an absolute path"
-    for number, entry in enumerate(config.accounts):
-        if not os.path.isabs(entry.credentials_file):
-            yield f"accounts[{number}].credentials_file = {entry.credentials_file!r}: must be an absolute path"
-    taken: dict[Path, str] = {}
-    for place, path in places.items():
-        real = Path(os.path.realpath(path))
-        if real in taken:
-            yield f"{place} is the same folder as {taken[real]}: a drive must fail alone"
-        taken.setdefault(real, place)
-    for real, place in taken.items():
-        for parent in real.parents:
-            if parent in taken:
-                yield f"{place} = {str(real)!r} lies inside {taken[parent]}: give each its own folder"
+    if (size := len(os.fsencode(config.server.state_dir))) > limits.MAX_STATE_DIR_BYTES:
+        yield f"server.state_dir has {size} bytes: the path of a socket below it takes {limits.MAX_STATE_DIR_BYTES}"
+    yield from _folder_problems(config)
     for number, drive in enumerate(config.drives):
         if not drive.domain:
             yield f"drives[{number}].domain: must name what fails together with this drive"
+
+
+def _folder_problems(config: Config) -> Iterator[str]:
+    """Folders of one host that are the same or lie in one another. Of other hosts only the text of a path is known."""
+    taken: dict[tuple[str, Path], str] = {}
+    for number, drive in enumerate(config.drives):
+        own = config.is_own(drive)
+        key = ("" if own else drive.host, Path((os.path.realpath if own else os.path.normpath)(drive.path)))
+        yield from _same_folder(taken, key, f"drives[{number}].path")
+    yield from _same_folder(taken, ("", Path(os.path.realpath(config.server.state_dir))), "server.state_dir")
+    for (host, folder), place in taken.items():
+        for parent in folder.parents:
+            if (host, parent) in taken:
+                yield f"{place} = {str(folder)!r} lies inside {taken[host, parent]}: give each its own folder"
+
+
+def _same_folder(taken: dict[tuple[str, Path], str], key: tuple[str, Path], place: str) -> Iterator[str]:
+    if key in taken:
+        yield f"{place} is the same folder as {taken[key]}: a drive must fail alone"
+    taken.setdefault(key, place)
 
 
 def _duplicates(section: str, field: str, values: list[str]) -> Iterator[str]:

@@ -56,6 +56,7 @@ class Services:
         self.names: Mapping[str, str] = {holder.account_id: holder.display_name for holder in (MAIN, ALT)}
         self.base_domains: tuple[str, ...] = ("s3.test",)
         self.now: Callable[[], float] = time.time
+        self.refuses_changes = ""
 
 
 class WireBody:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kakera.base import limits
 from kakera.config import Account, Config, ConfigError, from_tree, load, load_accounts
 
 GOOD = """
@@ -267,3 +268,71 @@ def test_credentials_of_another_user(tmp_path: Path) -> None:
     os.chown(config.accounts[0].credentials_file, 65_534, -1)
     with pytest.raises(ConfigError, match="belongs to user id 65534"):
         load_accounts(config)
+
+
+# --- TLS, health, replicas, drives of other hosts ---------------------------------------------------------------------
+
+
+def refusals(*changes: tuple[str, Any]) -> str:
+    tree = copy.deepcopy(TREE)
+    for place, value in changes:
+        *parents, last = place.split(".")
+        node: Any = tree
+        for part in parents:
+            node = node[int(part)] if part.isdigit() else node.setdefault(part, {})
+        node[last] = value
+    with pytest.raises(ConfigError) as caught:
+        from_tree(tree, source=Path("f"))
+    return "\n".join(caught.value.problems)
+
+
+def test_what_is_not_said_is_as_it_was() -> None:
+    config = from_tree(TREE, source=Path("f"))
+    assert config.tls is None and config.server.health_listen == "" and not config.server.read_only
+    http = (config.http.graceful_timeout_s, config.http.keepalive_s, config.http.backlog)
+    assert http == (limits.DRAIN_LIMIT_S, limits.KEEP_ALIVE_S, limits.LISTEN_BACKLOG)
+    assert all(config.is_own(drive) for drive in config.drives) and config.out_of_reach == ""
+
+
+def test_every_new_problem_is_told_in_one_run() -> None:
+    said = refusals(
+        ("server.health_listen", "9080"), ("server.primary", "s3.example.com"), ("tls.certificate_file", "tls.crt"),
+        ("tls.key_file", "tls.key"), ("http.graceful_timeout_s", 0), ("http.backlog", 1), ("http.keepalive_s", 9999),
+    )  # fmt: skip
+    for place in ("server.health_listen", "server.primary = ", "read_only = true alone", "tls.certificate_file",
+                  "tls.key_file", "http.graceful_timeout_s", "http.backlog", "http.keepalive_s"):  # fmt: skip
+        assert place in said, (place, said)
+
+
+def test_unknown_and_missing_keys_of_the_optional_section() -> None:
+    said = refusals(("tls.key_file", "/k"), ("tls.certifcate_file", "/c"))
+    assert "tls.certifcate_file: unknown key; did you mean 'certificate_file'?" in said
+    assert "missing required field `certificate_file`" in refusals(("tls.key_file", "/k"))
+
+
+def test_health_has_a_port_of_its_own() -> None:
+    assert "give it its own" in refusals(("server.health_listen", "0.0.0.0:9000"))
+
+
+def test_a_state_folder_too_deep_for_a_socket() -> None:
+    assert "server.state_dir has 91 bytes" in refusals(("server.state_dir", "/" + "s" * 90))
+
+
+def test_drives_of_other_hosts_are_counted_and_not_looked_at() -> None:
+    tree = copy.deepcopy(TREE)
+    tree["drives"] = [
+        {"host": host, "path": f"/d/drive-{number}", "domain": host} for host in ("laptop", "b") for number in (1, 2)
+    ]
+    config = from_tree(tree, source=Path("f"))  # the same paths on two hosts are two drives
+    assert [config.is_own(drive) for drive in config.drives] == [True, True, False, False]
+    assert config.out_of_reach == "2 of 4 drives belong to other hosts, which this version cannot reach"
+    tree["drives"][3]["path"] = "/d/drive-1/x"
+    assert "lies inside drives[2].path" in "".join(_problems(tree))
+    tree["drives"][3]["path"] = "/d/./drive-1"
+    assert "is the same folder as drives[2].path" in "".join(_problems(tree))
+
+
+def _problems(tree: dict[str, Any]) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        from_tree(tree, source=Path("f"))
+    return caught.value.problems

@@ -1,6 +1,6 @@
 """The real edge (Gunicorn, worker, protocol, Falcon app) over a store that is a few lines of this file.
 
-python -m tests.wire.fake_server PORT '{"limit name": value}'
+python -m tests.wire.fake_server PORT '{"limit name": value}' [HEALTH PORT] [FOLDER with tls.crt and tls.key]
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from collections.abc import AsyncIterator
 
 from kakera.base import limits
 from kakera.base.errors import Damaged
+from kakera.config import Http, Tls
 from kakera.dialects.http import Request, Response
 from kakera.edge.app import EdgeApp, create_app
 from kakera.edge.health import Readiness, gauges
 from kakera.edge.server import EdgeServer
+from kakera.edge.tls import server_context
 from kakera.journal.commands import StatusReply
 from kakera.observe.ledger import Ledger
 from kakera.observe.log import configure
@@ -157,15 +159,27 @@ def make_app() -> EdgeApp:
     return create_app(FakeServices())
 
 
-def main(port: str, changed: str) -> None:
+def main(port: str, changed: str, health_port: str = "", folder: str = "") -> None:
     for name, value in json.loads(changed).items():
         assert hasattr(limits, name)
         setattr(limits, name, value)
     configure("info", "http")
-    EdgeServer(make_app, listen=f"127.0.0.1:{port}", workers=1, level="info", preload=lambda: None).run()
+    # The settings' defaults are these limits, as they were when kakera.config was imported.
+    http = Http(graceful_timeout_s=int(limits.DRAIN_LIMIT_S), keepalive_s=int(limits.KEEP_ALIVE_S))
+    tls = Tls(certificate_file=f"{folder}/tls.crt", key_file=f"{folder}/tls.key")
+    EdgeServer(
+        make_app,
+        listen=f"127.0.0.1:{port}",
+        workers=1,
+        level="info",
+        preload=lambda: None,
+        health_listen=f"127.0.0.1:{health_port}" if health_port else "",
+        http=http,
+        make_tls=(lambda: server_context(tls)) if folder else None,
+    ).run()
 
 
 if __name__ == "__main__":
-    port, changed = sys.argv[1:3]
+    arguments = sys.argv[1:]
     sys.argv[1:] = []  # Gunicorn's own command line is not ours
-    main(port, changed)
+    main(*arguments)

@@ -64,6 +64,21 @@ def strands(whole: Whole, kind: str) -> set[str]:
     return {path.name for slot in range(6) for path in (whole.drive(slot) / kind).glob("*")}
 
 
+def test_draining_is_said_while_requests_are_served(whole: Whole) -> None:
+    whole.start()
+    objects = Objects(whole)
+    objects.put(100)
+    assert whole.command("admin", "drain").returncode == 0
+    whole.wait_until("draining")
+    objects.put(200)
+    objects.check()
+    assert whole.command("admin", "drain", "--undo").returncode == 0
+    whole.wait_until("ready")
+    assert whole.command("admin", "drain").returncode == 0
+    assert whole.stop() == 0
+    whole.start()  # ready: who is started is meant to serve
+
+
 def test_every_process_may_die(whole: Whole) -> None:
     whole.start()
     objects = Objects(whole)

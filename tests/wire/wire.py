@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -35,9 +36,11 @@ class ClosedEarly(Exception):
 class Wire:
     """One connection."""
 
-    def __init__(self, port: int, timeout_s: float = 10.0) -> None:
+    def __init__(self, port: int, timeout_s: float = 10.0, tls: ssl.SSLContext | None = None) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
         self._buffer = b""
 
     def say(self, *parts: bytes) -> Wire:
@@ -116,17 +119,21 @@ def head(method: str, target: str, *lines: str) -> bytes:
 
 
 class Server:
-    """tests.wire.fake_server in its own process."""
+    """tests.wire.fake_server in its own process. `tls`: how its clients trust the tls.crt in `folder`."""
 
-    def __init__(self, folder: Path, **changed_limits: Any) -> None:
-        with socket.socket() as probe:
+    def __init__(self, folder: Path, *, tls: ssl.SSLContext | None = None, **changed_limits: Any) -> None:
+        with socket.socket() as probe, socket.socket() as other:
             probe.bind(("127.0.0.1", 0))
+            other.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
+            self.health_port: int = other.getsockname()[1]
+        self.tls = tls
         metrics = folder / "metrics"
         metrics.mkdir()
         self.log = folder / "log"
         environment = dict(os.environ, PYTHONPATH=f"{ROOT / 'server'}:{ROOT}", PROMETHEUS_MULTIPROC_DIR=str(metrics))
         command = [sys.executable, "-m", "tests.wire.fake_server", str(self.port), dumps(changed_limits)]
+        command += [str(self.health_port), *([str(folder)] if tls is not None else [])]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=ROOT)
         self._wait()
@@ -144,7 +151,7 @@ class Server:
         raise AssertionError(self.log.read_text())
 
     def wire(self, timeout_s: float = 10.0) -> Wire:
-        return Wire(self.port, timeout_s)
+        return Wire(self.port, timeout_s, self.tls)
 
     def ask(self, method: str, target: str, *lines: str, body: bytes = b"") -> Answer:
         wire = self.wire()

@@ -9,6 +9,7 @@ KakeraError
 │   ├── Invalid         InvalidBucketName InvalidRange InvalidPart InvalidPartOrder PartTooSmall TooLarge
 │   │                   InvalidArgument MetadataTooLarge TooManyBuckets InvalidState
 │   ├── Denied          the principal may not do this
+│   ├── Replica         this store is a copy of another, which takes the changes
 │   ├── MethodNotAllowed  the resource exists but does not answer to this verb (a delete marker)
 │   └── Stale           settings changed since the worker decided: decide again (never leaves the store)
 └── Unavailable         not now; nothing is known to have been lost
@@ -134,6 +135,10 @@ class InvalidState(Invalid):
 
 class Denied(Refused):
     pass
+
+
+class Replica(Refused):
+    """`message` names the store that takes changes, where it is known."""
 
 
 class MethodNotAllowed(Refused):

@@ -1,4 +1,4 @@
-"""`kakera admin`: format, status, gc."""
+"""`kakera admin`: format, status, drain, gc."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kakera.base import errors, limits
-from kakera.cli.terms import CONFIG, ConfigPath, Limit, Stop, load_config
+from kakera.cli.terms import CONFIG, ConfigPath, Limit, Stop, load_config, load_store
 
 admin = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
@@ -20,7 +20,7 @@ def format_(config: ConfigPath = CONFIG) -> None:
     """Make a new cluster on empty drives. Nothing happens, with exit code 0, when there is one already."""
     from kakera.segments.identity import format_drives
 
-    settings = load_config(config)
+    settings = load_store(config)
     try:
         done = format_drives(settings)
     except errors.KakeraError as error:
@@ -35,7 +35,7 @@ def status(config: ConfigPath = CONFIG, as_json: Json = False) -> None:
     """What the committer says: readiness, epoch, journal, drives. Exit code 1 unless ready."""
     from kakera.cli.committer import status as ask
 
-    found = ask(load_config(config))
+    found = ask(load_store(config))
     if as_json:
         typer.echo(json.dumps({name: getattr(found, name) for name in ("mode", "reason", "epoch", "floor", "drives")}))
     else:
@@ -47,10 +47,28 @@ def status(config: ConfigPath = CONFIG, as_json: Json = False) -> None:
 
 
 @admin.command()
+def drain(
+    config: ConfigPath = CONFIG, undo: Annotated[bool, typer.Option("--undo", help="take clients again")] = False
+) -> None:
+    """Say "draining" to balancers and go on serving: their clients go elsewhere, then the server may stop."""
+    from kakera.assemble import Paths
+
+    mark = Paths.of(load_config(config)).drain_mark
+    try:
+        if undo:
+            mark.unlink(missing_ok=True)
+        else:
+            mark.touch()
+    except OSError as error:
+        raise Stop(f"{mark}: {error.strerror}: is the server running?") from error
+    typer.echo("taking clients again" if undo else "draining")
+
+
+@admin.command()
 def gc(config: ConfigPath = CONFIG, now: Now = False, limit_s: Limit = limits.NOW_LIMIT_S) -> None:
     """Give back the space of what nothing refers to. Exit code 0: all of it; 1: some is left, or still in use."""
     from kakera.cli.now import run_loops
 
     if not now:
         raise Stop("the background process does this by itself; --now does it at once")
-    run_loops(load_config(config), ("punch", "compact", "gc", "clean"), limit_s)
+    run_loops(load_store(config), ("punch", "compact", "gc", "clean"), limit_s)

@@ -13,7 +13,7 @@ import typer
 
 from kakera.base import errors, limits
 from kakera.base.ids import segment_name
-from kakera.cli.terms import CONFIG, ConfigPath, Stop, load_config
+from kakera.cli.terms import CONFIG, ConfigPath, Stop, load_store
 from kakera.config import Config
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Report:
 
 def doctor(config: ConfigPath = CONFIG, as_json: Json = False, deep: Deep = False) -> None:
     """Drives, redundancy, heal queue, space, bytes stored per byte accepted. Exit code 1 when anything is exposed."""
-    settings = load_config(config)
+    settings = load_store(config)
     try:
         report = examine(settings, deep=deep)
     except errors.KakeraError as error:

@@ -13,7 +13,8 @@ import typer
 from kakera.cli.admin import admin
 from kakera.cli.doctor import doctor
 from kakera.cli.repair import repair
-from kakera.cli.terms import CONFIG, ConfigPath, Stop, load_config
+from kakera.cli.terms import CONFIG, WRONG_CONFIG, ConfigPath, Stop, load_config
+from kakera.config import Config, ConfigError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(admin, name="admin", help="Format the drives, ask the committer, start background work.")
@@ -38,9 +39,13 @@ def serve(
     sys.stdout.flush()
     if only is not None:
         os.execv(sys.executable, [sys.executable, "-m", "kakera.cli.process", only.value, "--config", path])
-    _require_free(settings.server.host, settings.server.port)
+    for place in filter(None, (settings.server.listen, settings.server.health_listen)):
+        host, _, port = place.rpartition(":")
+        _require_free(host.strip("[]"), int(port))
+    _require_tls(settings)
     # Replaced by a process without the command line's libraries: the supervisor lives as long as the server does.
-    os.execv(sys.executable, [sys.executable, "-m", "kakera.cli.supervise", path])
+    drain_s = str(settings.http.graceful_timeout_s)
+    os.execv(sys.executable, [sys.executable, "-m", "kakera.cli.supervise", path, drain_s])
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -58,6 +63,18 @@ def _require_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise Stop(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+def _require_tls(settings: Config) -> None:
+    """Likewise a certificate that cannot be used. Raises: Stop."""
+    if settings.tls is None:
+        return
+    from kakera.edge.tls import server_context
+
+    try:
+        server_context(settings.tls)
+    except ConfigError as error:
+        raise Stop(str(error), WRONG_CONFIG) from error
 
 
 def main() -> None:

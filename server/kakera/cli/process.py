@@ -34,9 +34,12 @@ def run(name: str, path: Path) -> int:
     log.configure(config.log.level, name)
     from kakera import assemble
 
-    return {"committer": assemble.run_committer, "http": assemble.run_http, "background": assemble.run_background}[
-        name
-    ](config)
+    runs = {"committer": assemble.run_committer, "http": assemble.run_http, "background": assemble.run_background}
+    try:
+        return runs[name](config)
+    except ConfigError as error:  # of a file that the settings name
+        print(error, file=sys.stderr)
+        return CONFIG_WRONG
 
 
 def main() -> None:

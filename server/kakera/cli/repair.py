@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kakera.base import errors, limits
-from kakera.cli.terms import CONFIG, ConfigPath, Limit, Stop, load_config
+from kakera.cli.terms import CONFIG, ConfigPath, Limit, Stop, load_store
 
 repair = typer.Typer(no_args_is_help=True)
 Slot = Annotated[int, typer.Argument(help="number of the drive in server.toml, from 0")]
@@ -21,7 +21,7 @@ def replace_drive(slot: Slot, config: ConfigPath = CONFIG) -> None:
     """The folder of this slot holds a new, empty drive: take it. What the old one held is healed onto it."""
     from kakera.segments import identity
 
-    settings = load_config(config)
+    settings = load_store(config)
     if not 0 <= slot < len(settings.drives):
         raise Stop(f"there is no drive {slot}: they are numbered 0 to {len(settings.drives) - 1}")
     try:
@@ -39,7 +39,7 @@ def rebuild_index(config: ConfigPath = CONFIG) -> None:
     from kakera.assemble import Paths
     from kakera.index.file import discard
 
-    paths = Paths.of(load_config(config))
+    paths = Paths.of(load_store(config))
     paths.make_private()
     lock = os.open(paths.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
@@ -59,4 +59,4 @@ def heal(config: ConfigPath = CONFIG, now: Now = False, limit_s: Limit = limits.
 
     if not now:
         raise Stop("the background process does this by itself; --now does it at once")
-    run_loops(load_config(config), ("census", "scrub", "heal"), limit_s)
+    run_loops(load_store(config), ("census", "scrub", "heal"), limit_s)

@@ -7,7 +7,8 @@ does nothing.
    The committer too: workers hold requests for the resend limit (R16).
 3. SIGTERM or SIGINT: http drains, then background, then committer (a clean shutdown leaves nothing undecided). Who is
    not gone in time is killed: nothing acknowledged is lost by it.
-4. When this process is killed, the kernel tells the children (PR_SET_PDEATHSIG): no orphan holds the port or the lock.
+4. SIGHUP goes on to http: new workers take over, with the TLS certificate as it is then.
+5. When this process is killed, the kernel tells the children (PR_SET_PDEATHSIG): no orphan holds the port or the lock.
 """
 
 from __future__ import annotations
@@ -26,9 +27,7 @@ from kakera.base.kernel import die_with_parent, set_limits
 
 NAMES = ("committer", "http", "background")  # in the order of starting; stopped in the order of STOP_ORDER
 STOP_ORDER = ("http", "background", "committer")
-STOP_S = {"http": limits.DRAIN_LIMIT_S + limits.STOP_MARGIN_S} | dict.fromkeys(
-    ("background", "committer"), limits.STOP_MARGIN_S
-)
+STOP_S = dict.fromkeys(NAMES, limits.STOP_MARGIN_S)  # and the drain before it, of http
 _SIGNALS = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD))
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}  # arenas of threads that coded one large body would stay resident
 
@@ -71,6 +70,10 @@ class Child:
         say("child ended", level="info" if self.stopping else "error", child=self.name, code=code)
         return True
 
+    def pass_on(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+
     def stop(self, limit_s: float) -> bool:
         """SIGTERM, wait, SIGKILL. False when it had to be killed."""
         self.stopping = True
@@ -91,7 +94,8 @@ class Child:
 class Supervisor:
     """Runs until SIGTERM or SIGINT."""
 
-    def __init__(self, commands: dict[str, tuple[str, ...]]) -> None:
+    def __init__(self, commands: dict[str, tuple[str, ...]], *, drain_s: float = limits.DRAIN_LIMIT_S) -> None:
+        self._stop_s = {name: STOP_S[name] + (drain_s if name == "http" else 0.0) for name in NAMES}
         self._children = {name: Child(name, command) for name, command in commands.items()}
 
     def run(self) -> int:
@@ -103,6 +107,8 @@ class Supervisor:
             found = signal.sigtimedwait(_SIGNALS, wait_s)
             if found is not None and found.si_signo in (signal.SIGTERM, signal.SIGINT):
                 return self._stop()
+            if found is not None and found.si_signo == signal.SIGHUP and (http := self._children.get("http")):
+                http.pass_on(signal.SIGHUP)
             for child in self._children.values():
                 child.reap()
 
@@ -120,7 +126,8 @@ class Supervisor:
 
     def _stop(self) -> int:
         say("stopping")
-        clean = [child.stop(STOP_S[name]) for name in STOP_ORDER if (child := self._children.get(name)) is not None]
+        children = [child for name in STOP_ORDER if (child := self._children.get(name)) is not None]
+        clean = [child.stop(self._stop_s[child.name]) for child in children]
         say("stopped", clean=all(clean))
         return 0 if all(clean) else 1
 
@@ -134,11 +141,11 @@ def say(event: str, level: str = "info", **fields: object) -> None:
     sys.stdout.flush()
 
 
-def supervise(config: Path) -> int:
-    """The three children of one server.toml."""
+def supervise(config: Path, drain_s: float = limits.DRAIN_LIMIT_S) -> int:
+    """The three children of one server.toml; drain_s: how long its http workers may take to end."""
     python = (sys.executable, "-m", "kakera.cli.process")
-    return Supervisor({name: (*python, name, "--config", str(config)) for name in NAMES}).run()
+    return Supervisor({name: (*python, name, "--config", str(config)) for name in NAMES}, drain_s=drain_s).run()
 
 
 if __name__ == "__main__":
-    sys.exit(supervise(Path(sys.argv[1])))
+    sys.exit(supervise(Path(sys.argv[1]), *map(float, sys.argv[2:3])))

@@ -26,6 +26,14 @@ class Stop(Exception):
         self.code = code
 
 
+def load_store(path: Path) -> Config:
+    """`load_config` for commands that work on the drives. Raises: Stop, also when some of them belong to others."""
+    config = load_config(path)
+    if config.out_of_reach:
+        raise Stop(config.out_of_reach)
+    return config
+
+
 def load_config(path: Path) -> Config:
     """Also quiets this command's log to errors. Raises: Stop with every problem of the file."""
     log.configure("error", "cli")

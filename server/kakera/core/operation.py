@@ -43,6 +43,11 @@ class Operation(NamedTuple):
     also: tuple[str, ...] = ()
     note: str = ""
 
+    @property
+    def changes(self) -> bool:
+        """It may change something: a write, or settings by another method than GET and HEAD."""
+        return self.kind == WRITE or (self.kind == ADMIN and self.method not in ("GET", "HEAD", "OPTIONS"))
+
 
 def operation(
     name: str,

@@ -5,6 +5,7 @@ the default: an anonymous GET looks the same in both.
 from __future__ import annotations
 
 from kakera.dialects.http import Request, Response
+from kakera.dialects.s3 import errors
 from kakera.dialects.s3.core_api import Services
 from kakera.dialects.s3.handle import handle as handle_s3
 from kakera.dialects.s3.xml_out import escape
@@ -34,6 +35,11 @@ async def handle(request: Request, services: Services) -> Response:
     if speaks_oss(request):
         return _oss_not_built(request)
     return await handle_s3(request, services)
+
+
+def refuse(error: Exception, request: Request) -> Response:
+    """The answer to a request that reaches no dialect's operation: the failure in the form its client reads."""
+    return _oss_not_built(request) if speaks_oss(request) else errors.respond(error, request)
 
 
 def _oss_not_built(request: Request) -> Response:

@@ -12,12 +12,14 @@ import asyncio
 import mmap
 import os
 import socket
+import ssl
 from collections.abc import Callable
 
 from uvicorn.config import Config
-from uvicorn.server import Server
+from uvicorn.server import Server, ServerState
 
 from kakera.base import limits
+from kakera.edge.app import EdgeApp
 
 _ABSENT = 0xFFFF_FFFF
 
@@ -49,7 +51,7 @@ class Acceptor:
 
     def __init__(
         self, listening: socket.socket, make_protocol: Callable[[], asyncio.Protocol], count: Callable[[], int],
-        *, board: Board, slot: int,
+        *, board: Board, slot: int, tls: ssl.SSLContext | None = None,
     ) -> None:  # fmt: skip
         self._loop = asyncio.get_running_loop()
         self._socket = listening
@@ -57,6 +59,8 @@ class Acceptor:
         self._count = count
         self._board = board
         self._slot = slot
+        self._tls = tls
+        self._handshake_s = limits.TLS_HANDSHAKE_S if tls is not None else None
         self._begun: set[asyncio.Task[None]] = set()
         self._yielding: asyncio.TimerHandle | None = None
         listening.settimeout(0.0)
@@ -94,6 +98,9 @@ class Acceptor:
             return  # another worker has it, the client is gone, or there are no descriptors left: asked again
         connection.settimeout(0.0)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tls is not None and self._count() + len(self._begun) >= limits.MAX_CONNECTIONS:
+            connection.close()  # to say 503 would take the handshake that there is no place for
+            return
         task = self._loop.create_task(self._begin(connection))
         self._begun.add(task)
         task.add_done_callback(self._begun.discard)
@@ -101,35 +108,71 @@ class Acceptor:
 
     async def _begin(self, connection: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._make_protocol, connection)
+            await self._loop.connect_accepted_socket(
+                self._make_protocol, connection, ssl=self._tls, ssl_handshake_timeout=self._handshake_s
+            )
         except OSError:
-            connection.close()  # reset before it began
+            connection.close()  # reset before it began, or no TLS, or not in time
 
 
 class FairServer(Server):
-    """uvicorn's Server with our Acceptor in the place of the loop's own servers."""
+    """uvicorn's Server with our Acceptor in the place of the loop's own servers. The first listening socket is the
+    object API's; a second one answers for health alone, and does so until the last request under way is answered.
+    """
 
-    def __init__(self, config: Config, *, board: Board, slot: int) -> None:
+    def __init__(
+        self, config: Config, app: EdgeApp, *, board: Board, slot: int, tls: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__(config)
+        self._app = app
         self._board = board
         self._slot = slot
+        self._tls = tls
+        self._health_state = ServerState()  # its connections neither count against the clients' nor hold up the end
+        self._health: asyncio.Server | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=[])
         if self.should_exit:
             return
         connections = self.server_state.connections
+        listening, *health = sockets or []
         self.servers = [
-            Acceptor(  # type: ignore[misc]
-                _own_handle(listening), self._connection, lambda: len(connections), board=self._board, slot=self._slot
+            Acceptor(  # type: ignore[list-item]
+                _own_handle(listening),
+                self._connection,
+                lambda: len(connections),
+                board=self._board,
+                slot=self._slot,
+                tls=self._tls,
             )
-            for listening in sockets or []
         ]
+        if health:
+            loop = asyncio.get_running_loop()
+            self._health = await loop.create_server(self._health_connection, sock=_own_handle(health[0]))
+
+    async def on_tick(self, counter: int) -> bool:
+        ends = await super().on_tick(counter)
+        self._health_state.default_headers = self.server_state.default_headers
+        return ends
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.begin_drain()
+        await super().shutdown(sockets)
+        if self._health is not None:
+            self._health.close()
 
     def _connection(self) -> asyncio.Protocol:
         made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
+        return made
+
+    def _health_connection(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self._health_state, app_state=self.lifespan.state
+        )
+        made.app = self._app.health  # type: ignore[attr-defined]
         return made
 
 

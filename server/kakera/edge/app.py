@@ -59,6 +59,7 @@ def create_app(services: EdgeServices) -> EdgeApp:
 class EdgeApp(falcon.asgi.App):  # type: ignore[type-arg]
     def __init__(self, services: EdgeServices) -> None:
         super().__init__(middleware=[_Lifespan(services)])
+        self._readiness = services.readiness
         self._objects = ObjectApi(services)
         self.add_route(LIVE, _Live())
         self.add_route(READY, _Ready(services))
@@ -74,6 +75,20 @@ class EdgeApp(falcon.asgi.App):  # type: ignore[type-arg]
             await super().__call__(scope, receive, send)
         else:
             await self._objects.serve(scope, exchange)
+
+
+    def begin_drain(self) -> None:
+        """From now on /health/ready says 503: the worker is about to stop."""
+        self._readiness.stopping = True
+
+    async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The app of the health port: /health/live and /health/ready, and nothing else, above all no object."""
+        exchange: Exchange = scope[KEY]
+        if scope["path"] in (LIVE, READY) and is_reserved(scope, exchange.headers):
+            await self(scope, receive, send)
+            return
+        await exchange.answer(404, b"content-length: 0\r\n", b"")
+        exchange.leave()
 
 
 def is_reserved(scope: Scope, headers: dict[str, str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from kakera.base import clock, limits
 from kakera.base.errors import KakeraError
@@ -19,16 +20,22 @@ AskStatus = Callable[[], Awaitable[StatusReply]]
 class Readiness:
     """Many questions, one to the committer at a time."""
 
-    def __init__(self, ask_status: AskStatus) -> None:
+    def __init__(self, ask_status: AskStatus, *, drain_mark: Path | None = None) -> None:
+        """drain_mark: while this file is there, the server says "draining" and goes on serving: balancers send their
+        clients elsewhere first."""
         self._ask_status = ask_status
+        self._drain_mark = drain_mark
+        self.stopping = False  # set when the worker has begun to stop
         self._known: dict[str, str] = {"status": "starting", "reason": "the committer was not asked yet"}
         self._known_at = float("-inf")
         self._asking: asyncio.Task[None] | None = None
         self.last: StatusReply | None = None
 
     async def ask(self) -> dict[str, str]:
-        """{"status": "ready", "durability"} or {"status": "read-only" | "starting" | "unavailable", "reason"}.
-        Unavailable: too few drives are there, or the committer does not answer."""
+        """{"status": "ready", "durability"} or {"status": "read-only" | "starting" | "unavailable" | "draining",
+        "reason"}. Unavailable: too few drives are there, or the committer does not answer."""
+        if self.stopping:
+            return {"status": "draining", "reason": "the server is stopping"}
         if clock.monotonic_s() - self._known_at > limits.READY_CACHE_S:
             if self._asking is None or self._asking.done():
                 self._asking = asyncio.ensure_future(self._refresh())
@@ -46,7 +53,9 @@ class Readiness:
             self.last = None
         else:
             self.last = status
-            if status.mode == "ready":
+            if self._drain_mark is not None and self._drain_mark.exists():
+                self._known = {"status": "draining", "reason": f"asked to, by {self._drain_mark}"}
+            elif status.mode == "ready":
                 self._known = {"status": "ready", "durability": DURABILITY}
             else:
                 self._known = {"status": status.mode, "reason": status.reason}

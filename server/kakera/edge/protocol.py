@@ -73,6 +73,8 @@ class Connection(asyncio.Protocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self.transport: asyncio.Transport = None  # type: ignore[assignment]
         self.client: tuple[str, int] | None = None
+        self.scheme = "http"
+        self.keep_alive_s: float = config.timeout_keep_alive
         self.closing = False
         self.write_paused = False
         self._reading_paused = False
@@ -105,6 +107,8 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=limits.WRITE_BUFFER_BYTES)  # type: ignore[attr-defined]
         peer = transport.get_extra_info("peername")
         self.client = (str(peer[0]), int(peer[1])) if isinstance(peer, (tuple, list)) else None
+        if transport.get_extra_info("ssl_object") is not None:
+            self.scheme = "https"
         connections: set[Any] = self.state.connections
         connections.add(self)
         Sweeper.of(self.loop).watch(self)
@@ -148,7 +152,8 @@ class Connection(asyncio.Protocol):
             return False
         self.closing = True
         self._deaf = True
-        return self._active is not None  # True: keep the transport open for the answer
+        # True: keep the transport open for the answer. TLS has no half-closed state: asyncio closes whatever is said.
+        return self._active is not None and self.scheme == "http"
 
     def pause_writing(self) -> None:
         self.write_paused = True
@@ -234,7 +239,7 @@ class Connection(asyncio.Protocol):
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": version,
             "method": method,
-            "scheme": "http",
+            "scheme": self.scheme,
             # undecoded: Falcon routes three plain names by it, all others go by raw_path
             "path": path.decode("latin-1"),
             "raw_path": path,
@@ -353,7 +358,7 @@ class Connection(asyncio.Protocol):
         if self.closing:
             self.transport.close()
         else:
-            self.expect_within(limits.KEEP_ALIVE_S)
+            self.expect_within(self.keep_alive_s)
 
     # --- refusals and ends --------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import ssl
 import sys
 from typing import Any, ClassVar
 
@@ -27,10 +28,12 @@ class EdgeWorker(UvicornWorker):  # type: ignore[misc]
         "access_log": False,
         "server_header": False,  # protocol.SERVER
         "proxy_headers": False,  # the remote address of the log is the peer's; X-Forwarded-For can be forged
-        "timeout_graceful_shutdown": int(limits.DRAIN_LIMIT_S),
     }
 
-    BOARD: ClassVar[Board | None] = None  # made in the arbiter, before the first fork
+    # Set in the arbiter, before a fork
+    BOARD: ClassVar[Board | None] = None
+    TLS: ClassVar[ssl.SSLContext | None] = None
+    DRAIN_S: ClassVar[int] = int(limits.DRAIN_LIMIT_S)
 
     def init_process(self) -> None:
         die_with_parent(self.ppid)  # a worker without its arbiter would hold the port against the next one
@@ -42,7 +45,8 @@ class EdgeWorker(UvicornWorker):  # type: ignore[misc]
     async def _serve(self) -> None:
         assert self.BOARD is not None
         self.config.app = self.wsgi
-        server = FairServer(self.config, board=self.BOARD, slot=self.age)
+        self.config.timeout_graceful_shutdown = self.DRAIN_S
+        server = FairServer(self.config, self.wsgi, board=self.BOARD, slot=self.age, tls=self.TLS)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)
         if not server.started:

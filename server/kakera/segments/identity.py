@@ -41,6 +41,8 @@ def format_drives(config: Config) -> bool:
     Raises: NotReady when there is no cluster and a folder holds something else; OSError when a folder cannot be
     written.
     """
+    if config.out_of_reach:
+        raise errors.NotReady(config.out_of_reach)  # a store is formatted with all its drives or not at all
     marker = read_marker(config)
     if marker is not None and marker.formatted:
         return False

@@ -27,6 +27,7 @@ def stop(*_):
     note("end")
     sys.exit(0)
 signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGHUP, lambda *_: note("hangup"))
 note(os.getpid())
 if manner == "dies":
     sys.exit(7)
@@ -37,7 +38,7 @@ PARENT = """
 import json, sys
 from kakera.cli import supervise
 supervise.STOP_S = {name: 1.0 for name in supervise.NAMES}
-sys.exit(supervise.Supervisor({k: tuple(v) for k, v in json.loads(sys.argv[1]).items()}).run())
+sys.exit(supervise.Supervisor({k: tuple(v) for k, v in json.loads(sys.argv[1]).items()}, drain_s=0.0).run())
 """
 
 
@@ -57,7 +58,7 @@ class Running:
         return [line.split() for line in self.notes.read_text().splitlines()]
 
     def pids(self, name: str) -> list[int]:
-        return [int(pid) for child, pid in self.lines() if child == name and pid != "end"]
+        return [int(pid) for child, pid in self.lines() if child == name and pid.isdigit()]
 
     def wait_for(self, name: str, starts: int, within_s: float = 10.0) -> list[int]:
         deadline = time.monotonic() + within_s
@@ -94,6 +95,19 @@ def test_stops_in_order_and_exits_0(tmp_path: Path) -> None:
     running.process.terminate()
     assert running.process.wait(10) == 0
     assert [name for name, what in running.lines() if what == "end"] == ["http", "background", "committer"]
+
+
+def test_sighup_goes_to_http_alone_and_ends_nobody(tmp_path: Path) -> None:
+    running = Running(tmp_path)
+    running.all_up()
+    running.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 5
+    while ["http", "hangup"] not in running.lines():
+        assert time.monotonic() < deadline, running.lines()
+        time.sleep(0.02)
+    running.process.terminate()
+    assert running.process.wait(10) == 0
+    assert sum(what == "hangup" for _, what in running.lines()) == 1
 
 
 @pytest.mark.parametrize("name", ["committer", "http", "background"])

@@ -212,3 +212,16 @@ def test_former_names() -> None:
     assert operations.named("s3", "GetBucketLifecycle") is operations.named("s3", "GetBucketLifecycleConfiguration")
     with pytest.raises(KeyError):
         operations.named("s3", "GetBucket")
+
+
+def test_what_changes_something() -> None:
+    for name in ("PutObject", "DeleteObjects", "CreateMultipartUpload", "AbortMultipartUpload", "CreateBucket",
+                 "DeleteBucket", "PutBucketVersioning", "PutObjectTagging"):  # fmt: skip
+        assert operations.named("s3", name).changes, name
+    for name in ("GetObject", "HeadObject", "ListObjectsV2", "ListParts", "GetBucketVersioning", "GetBucketLocation",
+                 "ListBuckets", "SelectObjectContent"):  # fmt: skip
+        assert not operations.named("s3", name).changes, name
+
+
+def test_no_get_or_head_changes_anything() -> None:
+    assert not [row.name for row in operations.ALL.operations if row.changes and row.method in ("GET", "HEAD")]

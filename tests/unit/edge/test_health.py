@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,25 @@ async def test_no_answer_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None
     assert (await Readiness(committer.status).ask())["status"] == "unavailable"
     committer.silent, committer.error = False, Unknown("no answer in time")
     assert await Readiness(committer.status).ask() == {"status": "unavailable", "reason": "no answer in time"}
+
+
+async def test_a_mark_makes_it_draining_and_its_end_ready_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "READY_CACHE_S", -1.0)
+    mark = tmp_path / "draining"
+    readiness = Readiness(FakeCommitter().status, drain_mark=mark)
+    assert (await readiness.ask())["status"] == "ready"
+    mark.touch()
+    assert (await readiness.ask())["status"] == "draining"
+    assert readiness.last is not None, "metrics go on"
+    mark.unlink()
+    assert (await readiness.ask())["status"] == "ready"
+
+
+async def test_a_stopping_worker_asks_nobody() -> None:
+    committer = FakeCommitter()
+    readiness = Readiness(committer.status)
+    readiness.stopping = True
+    assert (await readiness.ask())["status"] == "draining"
+    assert committer.asked == 0

@@ -111,6 +111,9 @@ TABLE: dict[type[base.KakeraError], Row] = {
         "InvalidBucketState", 409, "The request is not valid for the current state of the bucket.", speaks=True
     ),
     base.Denied: Row("AccessDenied", 403, "Access Denied"),
+    # S3 has no word for a copy that takes no writes. 503 would be sent again and again, 405 denies that the resource
+    # knows the method; 403 is final, and its message is shown by every client.
+    base.Replica: Row("AccessDenied", 403, "This store takes no changes.", speaks=True),
     base.MethodNotAllowed: Row("MethodNotAllowed", *CODES["MethodNotAllowed"]),
     base.Stale: Row("OperationAborted", 409, "The settings of the bucket changed meanwhile. Please try again."),
     base.ReadOnly: Row("ServiceUnavailable", 503, _NOT_NOW, speaks=True),

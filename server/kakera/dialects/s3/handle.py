@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from kakera.base.errors import Replica
+from kakera.core import operations
 from kakera.dialects.http import Request, Response
 from kakera.dialects.s3 import (
     bucket_ops,
@@ -70,6 +72,8 @@ async def handle(request: Request, services: Services) -> Response:
         handler = HANDLERS.get(name)
         if handler is None:
             raise operation.not_built(name)
+        if services.refuses_changes and operations.named("s3", name).changes:
+            raise Replica(services.refuses_changes)
         refuse_unbuilt_headers(request)
         return await handler(Call(request, services, identity, name, bucket=bucket, key=key))
     except Exception as error:
