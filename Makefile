@@ -4,7 +4,7 @@ PYTHON ?= $(shell /usr/bin/python3.11 -c 'import ensurepip, sys; print(sys.execu
 PY     := .venv/bin/python
 UP     := $(if $(PORT),--port $(PORT)) $(if $(DATA),--data "$(DATA)") $(if $(WORKERS),--workers $(WORKERS))
 .DEFAULT_GOAL := up
-.PHONY: up down status test check lock bench test-fault test-clients test-model clean
+.PHONY: up down status test check lock bench test-fault test-clients test-model rehearse clean
 
 .venv/ready: requirements.lock pyproject.toml tools/bootstrap.py
 	@$(PYTHON) tools/bootstrap.py
@@ -25,6 +25,8 @@ test-clients: .venv/ready ## Other people's clients against a running server
 	@$(PY) -m tests.suites clients
 test-model: .venv/ready ## The journal's model, wide bounds
 	@$(PY) -m tests.suites model
+rehearse: .venv/ready ## Every blueprint on the real engine with the cloud played here (BLUEPRINTS="laptop hybrid")
+	@$(PY) -m tests.rehearse $(BLUEPRINTS)
 bench: .venv/ready ## Figures and their ratio to a baseline of the same run (ENDPOINT= for another server)
 	@$(PY) -m tests.bench $(if $(ENDPOINT),--endpoint $(ENDPOINT)) $(BENCH)
 lock: .venv/ready ## Make requirements.lock again from pyproject.toml

@@ -54,6 +54,11 @@ def make() -> None:
     run(*pip, "--require-hashes", "--requirement", "requirements.lock")
     # The build backend is in the lock too: nothing is fetched outside it.
     run(*pip, "--no-deps", "--no-build-isolation", "--editable", ".")
+    # The framework runs from its checkout and is in no wheel, so its command is made here.
+    command = VENV / "bin" / "kakera-infra"
+    path = f'PYTHONPATH="{ROOT}${{PYTHONPATH:+:$PYTHONPATH}}"'
+    command.write_text(f'#!/bin/sh\n{path} exec "{python}" -m infra.cli "$@"\n')
+    command.chmod(0o755)
 
 
 def main() -> int:
