@@ -9,9 +9,10 @@ import datetime
 import difflib
 from typing import Literal
 
+from infra.blueprint.cloud import PlannedGlobal, PlannedMachine, PlannedRegion
 from infra.blueprint.model import Frozen, Survive
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 
 
 class Profile(Frozen):
@@ -27,16 +28,39 @@ class PlannedDrive(Frozen):
     number: int
     path: str
     domain: str
+    size_gib: int | None = None  # None: a folder or a disk that is there
+
+
+class PlannedHttp(Frozen):
+    """How connections begin and end on a host."""
+
+    graceful_timeout_s: int = 25  # requests under way may take so long when the server is told to stop
+    keepalive_s: int = 75  # an idle connection; longer than the 60 s of the usual balancers, which then close first
+    backlog: int = 2048  # connections the kernel holds while workers are busy
 
 
 class PlannedHost(Frozen):
+    """One machine: of the cloud when it has a `machine`, else one that is there (`region` is then where it belongs).
+
+    `store` names the hosts that hold one store together: those with the same word share a profile and a journal.
+    """
+
     name: str
+    role: Literal["storage", "gateway"] = "storage"
+    store: str = "main"
+    region: str = ""
     zone: str
     address: str
     port: int
+    health_port: int | None = None  # plain HTTP, health alone
+    tls: bool = False
+    read_only: bool = False
     workers: int
+    data_root: str | None = None  # None: chosen where it is run
     state_path: str
     drives: tuple[PlannedDrive, ...]
+    http: PlannedHttp = PlannedHttp()
+    machine: PlannedMachine | None = None
 
 
 class PlannedAccount(Frozen):
@@ -50,17 +74,32 @@ class PlannedWaiver(Frozen):
     until: datetime.date
 
 
+class PlannedSecret(Frozen):
+    """A secret by name: `init` generates it into the encrypted configuration of the stacks that need it."""
+
+    name: str
+    purpose: str
+    stacks: tuple[str, ...]
+
+
 class Plan(Frozen):
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     blueprint: str
     summary: str
-    region: str
+    name: str
+    environment: Literal["dev", "staging", "prod"] = "dev"
+    region: str  # of signatures; the same after a failover
+    active: str = ""  # the region of the cloud that takes writes, if one does
     base_domains: tuple[str, ...]
     survive: Survive
     profile: Profile
     hosts: tuple[PlannedHost, ...]
     accounts: tuple[PlannedAccount, ...]
+    allow_purchase: bool = False
     waivers: tuple[PlannedWaiver, ...] = ()
+    secrets: tuple[PlannedSecret, ...] = ()
+    regions: tuple[PlannedRegion, ...] = ()
+    joint: PlannedGlobal | None = None
 
     def host(self, name: str) -> PlannedHost:
         """Raises: KeyError."""

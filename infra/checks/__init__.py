@@ -1,6 +1,7 @@
-"""Named checks on a Plan: `run(plan, today=...)` gives PASS, FAIL or WAIVED for each."""
+"""Named checks on a Plan: `run(plan, today=...)` judges it; `review(text, ...)` finds all that is wrong in a file."""
 
-from infra.checks.outcome import Outcome, Verdict
+from infra.checks.outcome import Finding, Outcome, Verdict
+from infra.checks.review import Review, review
 from infra.checks.table import run
 
-__all__ = ["Outcome", "Verdict", "run"]
+__all__ = ["Finding", "Outcome", "Review", "Verdict", "review", "run"]

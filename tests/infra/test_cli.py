@@ -21,22 +21,27 @@ def run(*arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_expand_and_render_print_what_was_frozen() -> None:
+def test_expand_prints_and_render_writes_what_was_frozen(tmp_path: Path) -> None:
     assert run("expand", "laptop") == (0, (GOLDEN / "plan.json").read_text())
-    code, text = run("render", "laptop", "--host", "laptop", "--data", "/srv/kakera")
-    assert (code, text) == (0, (GOLDEN / "laptop.server.toml").read_text())
+    code, _ = run("render", "laptop", "--out", str(tmp_path))
+    assert code == 0
+    assert (tmp_path / "hosts/laptop/server.toml").read_text() == (GOLDEN / "hosts/laptop/server.toml").read_text()
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "wanted"),
     [
-        (("up", "lapptop"), 1, "there are: laptop"),
-        (("up", "laptop", "--port", "70000"), 1, "PORT: input should be less than or equal to 65535"),
-        (("up", "laptop", "--workers", "0"), 1, "WORKERS: input should be greater than"),
+        (("up", "lapptop"), 2, "there are: cdn-edge, hybrid, laptop"),
+        (("up", "laptop", "--port", "70000"), 2, "PORT: input should be less than or equal to 65535"),
+        (("up", "laptop", "--workers", "0"), 2, "WORKERS: input should be greater than"),
         (("up", "laptop", "--port", "80"), 1, "FAIL ports-usable"),
-        (("expand", "none.yaml"), 1, "none.yaml:1:1: cannot be read"),
-        (("render", "laptop", "--host", "other", "--data", "/x"), 1, "no host 'other'"),
-        (("render", "laptop", "--host", "laptop", "--data", "x"), 1, "not absolute"),
+        (("expand", "none.yaml"), 2, "none.yaml:1:1: cannot be read"),
+        (("preview", "laptop"), 2, "run kakera-infra init laptop"),
+        (("choose", "--survive", "moon", "--regions", "1", "--capacity-tib", "1", "--budget", "low", "--no-onprem",
+          "--no-public-read"), 2, "survive is 'moon': one of drive, host, zone, region"),
+        (("init", "lapptop"), 2, "there are: cdn-edge"),
+        (("list",), 0, "three-zone"),
+        (("schema",), 0, '"title": "Blueprint"'),
         (("status", "never-run"), 3, "not running"),
         (("down", "never-run"), 0, "not running"),
         (("check", "laptop"), 0, "PASS   drives-cover-profile"),
@@ -53,7 +58,7 @@ def test_check_fails_for_a_blueprint_that_does_not_hold(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     path.write_text((ROOT / "blueprints/laptop.yaml").read_text().replace("drives: 6", "drives: 5"))
     code, text = run("check", str(path))
-    assert code == 1
+    assert code == 2
     assert "FAIL   drives-cover-profile: 5 drives for profile 4+2: add 1 or lower k or m" in text
 
 

@@ -104,4 +104,4 @@ def test_override(blueprint: Blueprint) -> None:
 
 def test_a_plan_of_another_format_is_not_read() -> None:
     with pytest.raises(ValidationError):
-        plans.parse('{"format": 2}')
+        plans.parse('{"format": 1}')
