@@ -1,0 +1,209 @@
+"""Hosts of a region: machines spread over racks, with drives that outlive them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import pulumi
+import pulumi_alicloud as alicloud
+
+from infra.blueprint.cloud import PlannedCompute, PlannedMachine, PlannedSnapshots
+from infra.blueprint.plan import PlannedDrive, PlannedHost
+
+SYSTEM_CATEGORY: Final = "cloud_essd"
+SYSTEM_LEVEL: Final = "PL1"
+DAY_H: Final = 24
+BEIJING_H: Final = 8  # the cloud reads the hours of a snapshot policy in UTC+8
+WEEK: Final = frozenset(range(1, 8))
+
+# An update of either reboots the host, of the image it swaps the system disk too, and neither does any good there:
+# cloud-init reads its data once, at the first boot, and what is installed is Ansible's. A host gets a new image when it
+# is made again; so a newer image in the catalogue, or a line more in the user data, restarts no store (P3).
+FIRST_BOOT_ONLY: Final = ["image_id", "user_data"]
+
+
+@dataclass(frozen=True)
+class ComputeArgs:
+    """Everything by the Plan's names; `user_data` (by host) is plain text.
+
+    `key_id`: of the disks; None: the service's own key. `protect`: neither `destroy` nor the cloud's console removes
+    drives or the hosts that hold them.
+    """
+
+    plan: PlannedCompute
+    hosts: tuple[PlannedHost, ...]
+    user_data: Mapping[str, str]
+    switch_ids: Mapping[str, pulumi.Input[str]]
+    group_ids: Mapping[str, pulumi.Input[str]]
+    key_id: pulumi.Input[str] | None
+    protect: bool
+    role_names: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)  # missing: the role's name in the Plan
+
+
+class Compute(pulumi.ComponentResource):
+    """`host_ids`, `host_addresses` by the host's name, `disk_ids` by the drive's; `key_pair`: None when the Plan has no
+    public key.
+
+    Raises: ValueError for a host without a machine, a drive without a size, or snapshots no policy can express.
+    """
+
+    host_ids: dict[str, pulumi.Output[str]]
+    host_addresses: dict[str, pulumi.Output[str]]
+    disk_ids: dict[str, pulumi.Output[str]]
+    key_pair: pulumi.Output[str] | None = None
+
+    def __init__(self, name: str, args: ComputeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("kakera:cloud:Compute", name, None, opts)
+        self._args = args
+        self._opts = pulumi.ResourceOptions(parent=self)
+        self._kept = pulumi.ResourceOptions(parent=self, protect=args.protect)
+        if args.plan.public_key.strip():
+            self.key_pair = self._key_pair(args.plan)
+        self._spread = self._deployment_set(args.plan.deployment_set)
+        self._snapshots = self._policy(args.plan.snapshots)
+        self.disk_ids = {}
+        made = {host.name: self._host(host) for host in args.hosts}
+        self.host_ids = {found: instance.id for found, instance in made.items()}
+        self.host_addresses = {found: instance.private_ip for found, instance in made.items()}
+        self.register_outputs(
+            {
+                "hostIds": self.host_ids,
+                "hostAddresses": self.host_addresses,
+                "diskIds": self.disk_ids,
+                "keyPair": self.key_pair,
+            }
+        )
+
+    def _key_pair(self, plan: PlannedCompute) -> pulumi.Output[str]:
+        return alicloud.ecs.EcsKeyPair(
+            plan.key_pair, key_pair_name=plan.key_pair, public_key=plan.public_key.strip(), opts=self._opts
+        ).key_pair_name
+
+    def _deployment_set(self, name: str) -> pulumi.Output[str]:
+        return alicloud.ecs.EcsDeploymentSet(
+            name,
+            deployment_set_name=name,
+            description="No two hosts on one physical machine",
+            strategy="Availability",
+            # Both of a pair on one machine is what the set is there to prevent: better stopped, and seen.
+            on_unable_to_redeploy_failed_instance="KeepStopped",
+            opts=self._opts,
+        ).id
+
+    def _policy(self, planned: PlannedSnapshots) -> pulumi.Output[str]:
+        hours, weekdays = beijing(planned.time_points, planned.weekdays)
+        return alicloud.ecs.AutoSnapshotPolicy(
+            planned.name,
+            auto_snapshot_policy_name=planned.name,
+            time_points=[str(hour) for hour in hours],
+            repeat_weekdays=[str(day) for day in weekdays],
+            retention_days=planned.retention_days,
+            opts=self._opts,
+        ).id
+
+    def _host(self, host: PlannedHost) -> alicloud.ecs.Instance:
+        machine = _machine(host)
+        holds_data = bool(host.drives)
+        instance = self._instance(host, machine, holds_data=holds_data)
+        alicloud.ecs.RamRoleAttachment(
+            f"{host.name}-role",
+            instance_id=instance.id,
+            ram_role_name=self._args.role_names.get(machine.role, machine.role),
+            opts=self._opts,
+        )
+        for drive in host.drives:
+            self._drive(host, drive, instance)
+        return instance
+
+    def _instance(self, host: PlannedHost, machine: PlannedMachine, *, holds_data: bool) -> alicloud.ecs.Instance:
+        args = self._args
+        return alicloud.ecs.Instance(
+            host.name,
+            instance_name=host.name,
+            host_name=host.name,
+            instance_type=machine.instance_type,
+            image_id=machine.image,
+            instance_charge_type="PostPaid",
+            vswitch_id=args.switch_ids[machine.switch],
+            private_ip=host.address,
+            internet_max_bandwidth_out=0,  # no public address
+            security_groups=[args.group_ids[machine.security_group]],
+            key_name=self.key_pair,
+            deployment_set_id=self._spread,
+            http_endpoint="enabled",
+            http_tokens="required",
+            system_disk_category=SYSTEM_CATEGORY,
+            system_disk_performance_level=SYSTEM_LEVEL,
+            system_disk_size=machine.system_disk_gib,
+            system_disk_encrypted=True,
+            system_disk_kms_key_id=args.key_id,
+            user_data=encoded(args.user_data[host.name]),
+            deletion_protection=args.protect and holds_data,
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=args.protect and holds_data, ignore_changes=FIRST_BOOT_ONLY
+            ),
+        )
+
+    def _drive(self, host: PlannedHost, drive: PlannedDrive, instance: alicloud.ecs.Instance) -> None:
+        disk = self._disk(host, drive)
+        self.disk_ids[drive.name] = disk.id
+        # Protected like its two ends: a `destroy` that leaves both must not part them.
+        alicloud.ecs.EcsDiskAttachment(
+            f"{drive.name}-attachment",
+            disk_id=disk.id,
+            instance_id=instance.id,
+            delete_with_instance=False,
+            opts=self._kept,
+        )
+        alicloud.ecs.EcsAutoSnapshotPolicyAttachment(
+            f"{drive.name}-snapshots", auto_snapshot_policy_id=self._snapshots, disk_id=disk.id, opts=self._opts
+        )
+
+    def _disk(self, host: PlannedHost, drive: PlannedDrive) -> alicloud.ecs.EcsDisk:
+        machine = _machine(host)
+        if drive.size_gib is None:
+            raise ValueError(f"{drive.name}: a drive of the cloud has a size")
+        return alicloud.ecs.EcsDisk(
+            drive.name,
+            disk_name=drive.name,
+            description=f"drive {drive.number} of {host.name}",
+            zone_id=host.zone,
+            category=machine.disk_category,
+            # Only this category has levels.
+            performance_level=machine.performance_level if machine.disk_category == "cloud_essd" else None,
+            size=drive.size_gib,
+            type="online",  # it grows without a restart
+            encrypted=True,
+            kms_key_id=self._args.key_id,
+            delete_with_instance=False,
+            delete_auto_snapshot=False,
+            opts=self._kept,
+        )
+
+
+def _machine(host: PlannedHost) -> PlannedMachine:
+    if host.machine is None:
+        raise ValueError(f"{host.name}: not a host of the cloud")
+    return host.machine
+
+
+def encoded(text: str) -> str:
+    """Base64, as the provider recommends: it compares such user data byte for byte, anything else by a hash."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def beijing(hours: tuple[int, ...], weekdays: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Hours (0-23) and weekdays (1: Monday) of UTC as the cloud reads them, in UTC+8, sorted.
+
+    Raises: ValueError when only some of the hours fall on the next day there, and not every day is meant.
+    """
+    shifted = sorted((hour + BEIJING_H) % DAY_H for hour in hours)
+    later = {hour + BEIJING_H >= DAY_H for hour in hours}
+    if later == {False} or set(weekdays) == WEEK:
+        return tuple(shifted), tuple(sorted(weekdays))
+    if later == {True}:
+        return tuple(shifted), tuple(sorted(day % 7 + 1 for day in weekdays))
+    raise ValueError(f"snapshots at {hours} UTC fall on two days in UTC+8: all before 16, all from 16 on, or every day")
