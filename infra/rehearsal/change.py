@@ -1,0 +1,150 @@
+"""What an update would change, and whether it replaces: as Terraform plans, arguments against the state. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from infra.rehearsal.metadata import Kind, Property, Resource
+from infra.rehearsal.wire import Unknown, Value, is_empty, plain
+
+_ANYTHING: Final = Property(kind=Kind.STRING, optional=True)  # of a list or map whose element the data file leaves open
+
+
+class Act(StrEnum):
+    """What happens to one path."""
+
+    ADD = "add"
+    DELETE = "delete"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference. `path` as in `rules[0].port`."""
+
+    path: str
+    act: Act
+    replaces: bool
+
+    @property
+    def name(self) -> str:
+        """The argument it lies in."""
+        return self.path.partition(".")[0].partition("[")[0]
+
+
+def changes(
+    resource: Resource, state: Mapping[str, Value], inputs: Mapping[str, Value], ignored: Sequence[str] = ()
+) -> tuple[Change, ...]:
+    """From what the cloud has (`state`) to what is asked for (`inputs`), in the order of the data file.
+
+    An argument that is not given changes nothing when the cloud computes it, goes back to its default when it has one,
+    and else is taken away.
+    """
+    found: list[Change] = []
+    for name, known in resource.properties.items():
+        if known.settable:
+            found += _argument(name, known, plain(state.get(name)), plain(inputs.get(name)), forced=known.replaces)
+    return tuple(change for change in found if not any(_within(change.path, path) for path in ignored))
+
+
+def _within(path: str, outer: str) -> bool:
+    return path == outer or (path.startswith(outer) and path[len(outer)] in ".[")
+
+
+def _argument(path: str, known: Property, old: Value, new: Value, *, forced: bool) -> Iterator[Change]:
+    if new is None and known.default is not None:
+        new = known.default
+    if new is None:
+        if not known.computed and not is_empty(old):
+            yield Change(path, Act.DELETE, forced or _forces(known, old))
+        return
+    yield from _value(path, known, old, new, forced=forced)
+
+
+def _value(path: str, known: Property, old: Value, new: Value, *, forced: bool) -> Iterator[Change]:
+    if is_empty(old) and is_empty(new):
+        return
+    if old is None:
+        yield Change(path, Act.ADD, forced or _forces(known, new))
+    elif isinstance(new, Unknown):
+        yield Change(path, Act.UPDATE, forced or _forces(known, old))
+    elif isinstance(old, dict) and isinstance(new, dict):
+        yield from _maps(path, known, old, new, forced=forced)
+    elif isinstance(old, list) and isinstance(new, list):
+        compare = _sets if known.kind is Kind.SET else _lists
+        yield from compare(path, known.element or _ANYTHING, old, new, forced=forced)
+    elif old != new:
+        yield Change(path, Act.UPDATE, forced)
+
+
+def _maps(
+    path: str, known: Property, old: Mapping[str, Value], new: Mapping[str, Value], *, forced: bool
+) -> Iterator[Change]:
+    if known.kind is Kind.OBJECT:
+        for name, inner in known.fields.items():
+            if inner.settable:
+                force = forced or inner.replaces
+                yield from _argument(f"{path}.{name}", inner, old.get(name), new.get(name), forced=force)
+        return
+    element = known.element or _ANYTHING
+    for key in sorted({*old, *new}):
+        where = f'{path}["{key}"]'
+        if key not in new:
+            yield Change(where, Act.DELETE, forced)
+        elif key not in old:
+            yield Change(where, Act.ADD, forced)
+        else:
+            yield from _value(where, element, old[key], new[key], forced=forced)
+
+
+def _lists(
+    path: str, element: Property, old: Sequence[Value], new: Sequence[Value], *, forced: bool
+) -> Iterator[Change]:
+    for index in range(max(len(old), len(new))):
+        where = f"{path}[{index}]"
+        if index >= len(new):
+            yield Change(where, Act.DELETE, forced or _forces(element, old[index]))
+        elif index >= len(old):
+            yield Change(where, Act.ADD, forced or _forces(element, new[index]))
+        else:
+            yield from _value(where, element, old[index], new[index], forced=forced)
+
+
+def _sets(
+    path: str, element: Property, old: Sequence[Value], new: Sequence[Value], *, forced: bool
+) -> Iterator[Change]:
+    left = list(enumerate(old))
+    unmatched: list[tuple[int, Value]] = []
+    for index, wanted in enumerate(new):
+        same = next((at for at, (_, had) in enumerate(left) if _same(element, had, wanted)), None)
+        if same is None:
+            unmatched.append((index, wanted))
+        else:
+            del left[same]
+    for at, (index, wanted) in enumerate(unmatched):
+        act = Act.UPDATE if at < len(left) else Act.ADD
+        yield Change(f"{path}[{index}]", act, forced or _forces(element, wanted))
+    for index, had in left[len(unmatched) :]:
+        yield Change(f"{path}[{index}]", Act.DELETE, forced or _forces(element, had))
+
+
+def _same(element: Property, had: Value, wanted: Value) -> bool:
+    return next(_value("", element, had, wanted, forced=False), None) is None
+
+
+def _forces(known: Property, value: Value) -> bool:
+    """Whether adding or taking away the whole of it touches something that replaces."""
+    if known.replaces:
+        return True
+    if known.kind is Kind.OBJECT and isinstance(value, dict):
+        return any(
+            _forces(inner, value[name])
+            for name, inner in known.fields.items()
+            if inner.settable and not is_empty(value.get(name))
+        )
+    if isinstance(value, list) and known.element is not None:
+        return any(_forces(known.element, element) for element in value)
+    return False
