@@ -1,0 +1,1 @@
+"""The command line of the framework: `kakera-infra COMMAND`. Not part of the installed package."""

@@ -1,0 +1,1 @@
+"""A whole environment rehearsed: the command line, the real engine, the rehearsal provider."""
