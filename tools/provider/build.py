@@ -59,6 +59,9 @@ def ensure() -> Built:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _build(wanted.bin / BINARY, PACKAGE)
         _build(wanted.facts, "./facts")
+        for other in wanted.bin.glob("facts-*"):  # 300 MB each, and a minute to link again
+            if other != wanted.facts:
+                other.unlink()
     return wanted
 
 

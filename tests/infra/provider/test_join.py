@@ -15,7 +15,9 @@ BLOCK = Shape("object", fields={"size": Field("size", "size", Shape("int"))})
 SIZE = {"size": {"type": "int", "optional": True}}
 
 
-def joined(shape: Shape, attribute: Mapping[str, Any], *, name: str = "theName", needed: bool = False) -> dict[str, Any]:
+def joined(
+    shape: Shape, attribute: Mapping[str, Any], *, name: str = "theName", needed: bool = False
+) -> dict[str, Any]:
     field = Field(name, "the_name", shape, needed)
     return join.resource(Resource("t", {name: field}, {name: field}), "alicloud_t", {"the_name": attribute})[name]
 
