@@ -4,13 +4,14 @@ PYTHON ?= $(shell /usr/bin/python3.11 -c 'import ensurepip, sys; print(sys.execu
 PY     := .venv/bin/python
 UP     := $(if $(PORT),--port $(PORT)) $(if $(DATA),--data "$(DATA)") $(if $(WORKERS),--workers $(WORKERS))
 .DEFAULT_GOAL := up
-.PHONY: up down status test check lock bench test-fault test-clients test-model rehearse clean
+.PHONY: up down status setup test check lock bench test-fault test-clients test-model rehearse clean
 
 .venv/ready: requirements.lock pyproject.toml tools/bootstrap.py
 	@$(PYTHON) tools/bootstrap.py
 
 up: .venv/ready ## A running store: environment, laptop blueprint, server, first object (PORT= DATA= WORKERS=)
 	@$(PY) -m infra.cli up laptop $(UP)
+setup: .venv/ready ## The environment alone: .venv, with kakera and kakera-infra in its bin
 down: .venv/ready ## Stop it; the data stays
 	@$(PY) -m infra.cli down laptop
 status: .venv/ready ## What runs, where, how healthy

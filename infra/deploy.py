@@ -1,7 +1,6 @@
 """One stack of a Plan: each component is given its slice, and the outputs of those before it. No file is written.
 
-Stack configuration, namespace `kakera`: `blueprint` (path), `part` (a region's name, `global` or `account`), `mode`
-(`real` or `rehearsal`), `secrets` (name -> encrypted value).
+The stack's configuration is typed in `infra/blueprint/stack.py`.
 """
 
 from __future__ import annotations
@@ -11,15 +10,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pulumi
 import pulumi_alicloud as alicloud
 from pulumi.runtime import rpc
+from pydantic import ValidationError
 
-from infra import checks, render
+from infra import checks, naming, render
 from infra.blueprint.cloud import Known, PlannedDns, PlannedGlobal, PlannedLogStore, PlannedRegion
 from infra.blueprint.plan import Plan
+from infra.blueprint.stack import NAMESPACE, Mode, StackConfig
 from infra.components import (
     balancer,
     buckets,
@@ -39,7 +40,6 @@ from infra.components import (
     tags,
 )
 
-MODES: Final = ("real", "rehearsal")
 Outputs = dict[str, Any]
 
 
@@ -49,7 +49,7 @@ class Settings:
 
     blueprint: Path
     part: str
-    mode: str
+    mode: Mode
     secrets: pulumi.Output[Mapping[str, str]]
 
     def secret(self, name: str) -> pulumi.Output[str]:
@@ -66,16 +66,17 @@ class Settings:
 
 def read_settings(*, checkout: Path) -> Settings:
     """The stack's configuration. Raises: pulumi.RunError naming the key and the remedy."""
-    config = pulumi.Config("kakera")
-    found = {key: config.get(key) for key in ("blueprint", "part", "mode")}
-    if missing := [f"kakera:{key}" for key, value in found.items() if not value]:
-        raise pulumi.RunError(f"{', '.join(missing)} missing in this stack's configuration: run kakera-infra init")
-    if found["mode"] not in MODES:
-        raise pulumi.RunError(f"kakera:mode is {found['mode']!r}: one of {', '.join(MODES)}")
+    config = pulumi.Config(NAMESPACE)
+    found = {key: value for key in ("blueprint", "part", "mode") if (value := config.get(key)) is not None}
+    try:
+        typed = StackConfig.model_validate(found)
+    except ValidationError as error:
+        wrong = "; ".join(f"{NAMESPACE}:{item['loc'][0]}: {item['msg'].lower()}" for item in error.errors())
+        raise pulumi.RunError(f"{wrong}; run kakera-infra init") from error
     return Settings(
-        blueprint=checkout / str(found["blueprint"]),
-        part=str(found["part"]),
-        mode=str(found["mode"]),
+        blueprint=checkout / typed.blueprint,
+        part=typed.part,
+        mode=typed.mode,
         secrets=config.get_secret_object("secrets") or pulumi.Output.from_input({}),
     )
 
@@ -89,6 +90,25 @@ def refuse_wrong_mode(settings: Settings) -> None:
         raise pulumi.RunError("a real run sets PULUMI_IGNORE_AMBIENT_PLUGINS=true, so that no provider on PATH answers")
     if settings.mode == "rehearsal" and not rehearsing:
         raise pulumi.RunError("a rehearsal says where its cloud lies: set KAKERA_REHEARSAL_DIR, or use kakera-infra")
+
+
+def refuse_wrong_state(settings: Settings) -> None:
+    """P7: every resource of the cloud in this stack's state was made in this mode. Raises: pulumi.RunError.
+
+    Asked of the engine itself, before any resource: it holds for a state that a failed first `up` left, too.
+    """
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    told = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack}).value
+    for found in told["outputs"].values():
+        identity = found["outputs"].get("id")
+        if not found["type"].startswith("alicloud:") or identity is None:
+            continue
+        made = "rehearsal" if naming.of_rehearsal(str(identity)) else "real"
+        if made != settings.mode:
+            raise pulumi.RunError(
+                f"{identity} in the state of {pulumi.get_stack()} was made in mode {made}, and kakera:mode says "
+                f"{settings.mode}: a stack never changes its mode; make another environment with kakera-infra init"
+            )
 
 
 def checked_plan(settings: Settings) -> Plan:

@@ -13,10 +13,11 @@ from infra.blueprint.edit import SettingError, edited, setting
 from infra.blueprint.expand import expand
 from infra.blueprint.load import parse
 from infra.blueprint.plan import Plan, PlannedSecret
+from infra.blueprint.stack import Mode
 from infra.cli import local, show
 from infra.cli.names import BLUEPRINTS, HERE, Folder, blueprints
 from infra.cli.stop import Stop
-from infra.engine.environment import Mode
+from infra.engine import schemas
 from infra.engine.programs import CHECKOUT
 from infra.engine.project import DEFAULT_BACKEND, Project, StackName, account, new_secret, stacks
 from infra.engine.session import Session
@@ -49,7 +50,8 @@ def init(
     if plan.name != name or plan.environment != environment:
         raise Stop(f"{file} is for {plan.name}-{plan.environment}: name and environment are set by their own options")
     home.make(backend=backend)
-    file.write_text(text)
+    schemas.write(home.environments)
+    file.write_text(schemas.named(text, schemas.BLUEPRINT))
     reporter = Reporter()
     reporter.say(f"{file}")
     if local.is_local(plan):
@@ -119,4 +121,5 @@ def _make(session: Session, name: StackName, secrets: _Secrets, *, file: Path, s
     missing = secrets.missing(name)
     for secret, value in missing.items():
         stack.configure_secret(f"kakera:secrets.{secret}", value)
+    schemas.mark(session.project.stack_file(name.name), schemas.STACK)
     return f"{name.part}, {session.mode}" + (f", {len(missing)} secrets written" if missing else "")

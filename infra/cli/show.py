@@ -17,6 +17,7 @@ from infra.render import KNOWN_AFTER_UP
 
 _COLOURS: Final = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.WAIVED: "yellow"}
 _console = Console(highlight=False, soft_wrap=True)
+_LOG_WIDTH: Final = 160  # of a log, which has no width of its own: names are found whole by a search
 
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
@@ -25,7 +26,7 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
         made.add_column(heading, overflow="fold")
     for row in rows:
         made.add_row(*(escape(cell) for cell in row))
-    _console.print(made)
+    _console.print(made, width=None if _console.is_terminal else _LOG_WIDTH)
 
 
 def text(words: str) -> None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
-Mode = Literal["real", "rehearsal"]
+from infra.blueprint.stack import Mode
 
 
 def variables(

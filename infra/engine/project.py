@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from infra.blueprint.plan import Plan
-from infra.engine.environment import Mode
+from infra.blueprint.stack import Mode
 from infra.engine.programs import CHECKOUT, EngineError
 
 PROJECT_NAME: Final = "kakera"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from infra.blueprint.expand import expand
 from infra.blueprint.load import load
+from infra.blueprint.stack import Mode
 from infra.engine import environment
-from infra.engine.environment import Mode
 from infra.engine.programs import PLUGIN_FOLDER, EngineError, engine_bin
 from infra.engine.project import Project, StackName, stacks
 from infra.engine.stacks import Stack

@@ -11,8 +11,10 @@ from typing import Any
 from pulumi import automation as auto
 from pulumi.automation import events
 
+from infra.engine.environment import Mode
 from infra.engine.programs import EngineError
 from infra.engine.project import Project, StackName
+from infra.naming import of_rehearsal
 
 OnStep = Callable[[str], None]
 
@@ -119,6 +121,7 @@ class Stack:
         return _summary(done.summary.resource_changes)
 
     def refresh(self, on_step: OnStep) -> Summary:
+        self._refuse_other_mode()
         watch = _Watch(on_step)
         try:
             done = self._stack().refresh(on_event=watch, suppress_progress=True, show_secrets=False)
@@ -128,6 +131,7 @@ class Stack:
 
     def destroy(self, on_step: OnStep) -> Summary:
         """Everything but what is protected and what that depends on (P6)."""
+        self._refuse_other_mode()
         watch = _Watch(on_step)
         try:
             done = self._stack().destroy(
@@ -150,6 +154,15 @@ class Stack:
             for found in resources
             if found.get("id") and not found["type"].startswith("pulumi:")
         )
+
+    def _refuse_other_mode(self) -> None:
+        """P7, where the program does not run to say it: the state was made in the mode that the stack file names."""
+        mode = self.project.mode(self.name.name)
+        for found in self.kept():
+            made: Mode = "rehearsal" if of_rehearsal(found.id) else "real"
+            if made != mode:
+                raise EngineError(f"{found.id} in the state of {self.name.name} was made in mode {made}, and kakera:mode "
+                                  f"says {mode}: a stack never changes its mode; make another environment")
 
     def _run(self, *arguments: str, given: str | None = None) -> str:
         done = subprocess.run(
