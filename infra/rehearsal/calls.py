@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,7 @@ class Logged:
 
 def append(folder: Path, call: Logged) -> None:
     """Whole lines, whoever else writes: one write to a file opened for appending."""
-    line = json.dumps(asdict(call)) + "\n"
+    line = json.dumps(vars(call)) + "\n"
     handle = os.open(folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(handle, line.encode())

@@ -1,4 +1,8 @@
-"""What an update would change, and whether it replaces: as Terraform plans, arguments against the state. Pure."""
+"""What an update would change, and whether it replaces: as Terraform plans, arguments against the state. Pure.
+
+`replaces` on a block or a list of blocks means its coming, going or number; what lies inside speaks for itself.
+On anything else it means any change. The whole of a block comes and goes with all that lies inside.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +50,7 @@ def changes(
     found: list[Change] = []
     for name, known in resource.properties.items():
         if known.settable:
-            found += _argument(name, known, plain(state.get(name)), plain(inputs.get(name)), forced=known.replaces)
+            found += _argument(name, known, plain(state.get(name)), plain(inputs.get(name)))
     return tuple(change for change in found if not any(_within(change.path, path) for path in ignored))
 
 
@@ -54,17 +58,18 @@ def _within(path: str, outer: str) -> bool:
     return path == outer or (path.startswith(outer) and path[len(outer)] in ".[")
 
 
-def _argument(path: str, known: Property, old: Value, new: Value, *, forced: bool) -> Iterator[Change]:
+def _argument(path: str, known: Property, old: Value, new: Value) -> Iterator[Change]:
     if new is None and known.default is not None:
         new = known.default
     if new is None:
         if not known.computed and not is_empty(old):
-            yield Change(path, Act.DELETE, forced or _forces(known, old))
+            yield Change(path, Act.DELETE, _forces(known, old))
         return
-    yield from _value(path, known, old, new, forced=forced)
+    yield from _value(path, known, old, new, forced=known.replaces)
 
 
 def _value(path: str, known: Property, old: Value, new: Value, *, forced: bool) -> Iterator[Change]:
+    """`forced`: its coming, its going and its number replace; and any change, where no block lies inside."""
     if is_empty(old) and is_empty(new):
         return
     if old is None:
@@ -72,7 +77,10 @@ def _value(path: str, known: Property, old: Value, new: Value, *, forced: bool) 
     elif isinstance(new, Unknown):
         yield Change(path, Act.UPDATE, forced or _forces(known, old))
     elif isinstance(old, dict) and isinstance(new, dict):
-        yield from _maps(path, known, old, new, forced=forced)
+        if known.kind is Kind.OBJECT:
+            yield from _nested(path, known, old, new)
+        else:
+            yield from _maps(path, known.element or _ANYTHING, old, new, forced=forced)
     elif isinstance(old, list) and isinstance(new, list):
         compare = _sets if known.kind is Kind.SET else _lists
         yield from compare(path, known.element or _ANYTHING, old, new, forced=forced)
@@ -80,16 +88,15 @@ def _value(path: str, known: Property, old: Value, new: Value, *, forced: bool) 
         yield Change(path, Act.UPDATE, forced)
 
 
+def _nested(path: str, known: Property, old: Mapping[str, Value], new: Mapping[str, Value]) -> Iterator[Change]:
+    for name, inner in known.fields.items():
+        if inner.settable:
+            yield from _argument(f"{path}.{name}", inner, old.get(name), new.get(name))
+
+
 def _maps(
-    path: str, known: Property, old: Mapping[str, Value], new: Mapping[str, Value], *, forced: bool
+    path: str, element: Property, old: Mapping[str, Value], new: Mapping[str, Value], *, forced: bool
 ) -> Iterator[Change]:
-    if known.kind is Kind.OBJECT:
-        for name, inner in known.fields.items():
-            if inner.settable:
-                force = forced or inner.replaces
-                yield from _argument(f"{path}.{name}", inner, old.get(name), new.get(name), forced=force)
-        return
-    element = known.element or _ANYTHING
     for key in sorted({*old, *new}):
         where = f'{path}["{key}"]'
         if key not in new:
@@ -110,7 +117,7 @@ def _lists(
         elif index >= len(old):
             yield Change(where, Act.ADD, forced or _forces(element, new[index]))
         else:
-            yield from _value(where, element, old[index], new[index], forced=forced)
+            yield from _value(where, element, old[index], new[index], forced=_inside(element, forced=forced))
 
 
 def _sets(
@@ -124,11 +131,19 @@ def _sets(
             unmatched.append((index, wanted))
         else:
             del left[same]
-    for at, (index, wanted) in enumerate(unmatched):
-        act = Act.UPDATE if at < len(left) else Act.ADD
-        yield Change(f"{path}[{index}]", act, forced or _forces(element, wanted))
+    # An element of a set is what it holds: another one in its place is all of the new one, and all of the old one.
+    for (index, wanted), (_, had) in zip(unmatched, left, strict=False):
+        force = _inside(element, forced=forced) or _forces(element, wanted) or _forces(element, had)
+        yield Change(f"{path}[{index}]", Act.UPDATE, force)
+    for index, wanted in unmatched[len(left) :]:
+        yield Change(f"{path}[{index}]", Act.ADD, forced or _forces(element, wanted))
     for index, had in left[len(unmatched) :]:
         yield Change(f"{path}[{index}]", Act.DELETE, forced or _forces(element, had))
+
+
+def _inside(element: Property, *, forced: bool) -> bool:
+    """Whether a change inside an element replaces because the list does: blocks speak for themselves."""
+    return forced and element.kind is not Kind.OBJECT
 
 
 def _same(element: Property, had: Value, wanted: Value) -> bool:

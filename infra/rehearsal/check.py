@@ -31,8 +31,14 @@ class Failure:
 
 
 def check(resource: Resource, inputs: Mapping[str, Value]) -> tuple[Failure, ...]:
-    """Everything wrong with a resource's inputs, sorted by path."""
-    return tuple(sorted(_fields("", resource.properties, inputs)))
+    """Everything wrong with a resource's inputs, sorted by path.
+
+    What is not known yet is there, and fits: it may still turn out not to be given, so it excludes nothing.
+    """
+    given = {name: plain(value) for name, value in inputs.items()}
+    present = {name: value for name, value in given.items() if value is not None}
+    found = [*_fields("", resource.properties, inputs, present), *_together(resource.properties, present)]
+    return tuple(sorted(found))
 
 
 def unknown(path: str, name: str, known: Collection[str]) -> Failure:
@@ -61,7 +67,31 @@ def _hide(known: Property | None, value: Value) -> Value:
     return value
 
 
-def _fields(path: str, known: Mapping[str, Property], given: Mapping[str, Value]) -> Iterator[Failure]:
+def _together(known: Mapping[str, Property], present: Mapping[str, Value]) -> Iterator[Failure]:
+    """What arguments of the resource ask of each other."""
+    for name, found in known.items():
+        if found.one_of:
+            choices = (name, *found.one_of)
+            certain = [choice for choice in choices if choice in present and not isinstance(present[choice], Unknown)]
+            if not any(choice in present for choice in choices):
+                yield Failure(name, f"missing: give exactly one of {_choices(known, choices)}")
+            elif len(certain) > 1:
+                yield Failure(name, f"{' and '.join(certain)} exclude each other: give one of them")
+        if found.any_of and not any(choice in present for choice in (name, *found.any_of)):
+            yield Failure(name, f"missing: give at least one of {_choices(known, (name, *found.any_of))}")
+        if name in present and (missing := [other for other in found.with_ if other not in present]):
+            yield Failure(name, f"only together with {', '.join(missing)}")
+
+
+def _choices(known: Mapping[str, Property], names: Collection[str]) -> str:
+    """Those that one would be told to give."""
+    return ", ".join(name for name in names if name not in known or not known[name].deprecated)
+
+
+def _fields(
+    path: str, known: Mapping[str, Property], given: Mapping[str, Value], top: Mapping[str, Value]
+) -> Iterator[Failure]:
+    """Of a block; `top`: what the resource itself is given."""
     present = {name: value for name, value in given.items() if plain(value) is not None}
     for name, value in present.items():
         where = f"{path}.{name}" if path else name
@@ -71,23 +101,19 @@ def _fields(path: str, known: Mapping[str, Property], given: Mapping[str, Value]
         elif not found.settable:
             yield Failure(where, "an output of the cloud, not an argument: leave it out")
         else:
-            yield from _argument(where, found, value)
-            yield from _conflicts(where, found, present)
+            if found.deprecated:
+                yield Failure(where, f"deprecated: {found.deprecated}")
+            yield from _value(where, found, value, top)
+            yield from _conflicts(where, found, value, top)
     for name, needed in known.items():
         if needed.required and name not in present:
             yield Failure(f"{path}.{name}" if path else name, "required argument is missing")
 
 
-def _argument(path: str, known: Property, value: Value) -> Iterator[Failure]:
-    if known.deprecated:
-        yield Failure(path, f"deprecated: {known.deprecated}")
-    yield from _value(path, known, value)
-
-
-def _value(path: str, known: Property, value: Value) -> Iterator[Failure]:
+def _value(path: str, known: Property, value: Value, top: Mapping[str, Value]) -> Iterator[Failure]:
     if isinstance(value, Secret):
         # What was said of it could say what it is.
-        hidden = _value(path, known, plain(value))
+        hidden = _value(path, known, plain(value), top)
         yield from (Failure(failure.path, f"a secret that does not fit: {_rule(known)}") for failure in hidden)
         return
     if isinstance(value, Unknown):
@@ -95,17 +121,18 @@ def _value(path: str, known: Property, value: Value) -> Iterator[Failure]:
     if not _fits(known.kind, value):
         yield Failure(path, f"must be {_EXPECTED[known.kind][1]}, not {_describe(value)}")
         return
-    if known.values and isinstance(value, bool | int | float | str) and value not in known.values:
-        yield Failure(path, f"{value!r} is not one of {_allowed(known)}")
-    if isinstance(value, dict):
+    if isinstance(value, bool | int | float | str):
+        if not _allowed(known, value):
+            yield Failure(path, f"{value!r} is not {_rule(known)}")
+    elif isinstance(value, dict):
         if known.kind is Kind.OBJECT:
-            yield from _fields(path, known.fields, value)
+            yield from _fields(path, known.fields, value, top)
         elif known.element is not None:
             for key, element in value.items():
-                yield from _value(f"{path}[{key!r}]", known.element, element)
+                yield from _value(f"{path}[{key!r}]", known.element, element, top)
     elif isinstance(value, list) and known.element is not None:
         for index, element in enumerate(value):
-            yield from _value(f"{path}[{index}]", known.element, element)
+            yield from _value(f"{path}[{index}]", known.element, element, top)
 
 
 def _fits(kind: Kind, value: Value) -> bool:
@@ -116,18 +143,28 @@ def _fits(kind: Kind, value: Value) -> bool:
     return isinstance(value, _EXPECTED[kind][0])
 
 
-def _conflicts(path: str, known: Property, present: Mapping[str, Value]) -> Iterator[Failure]:
+def _allowed(known: Property, value: bool | int | float | str) -> bool:
+    if known.values:
+        return value in known.values
+    if known.range is not None and isinstance(value, int):
+        return known.range[0] <= value <= known.range[1]
+    return True
+
+
+def _conflicts(path: str, known: Property, value: Value, top: Mapping[str, Value]) -> Iterator[Failure]:
+    if isinstance(plain(value), Unknown):
+        return
     for other in known.conflicts:
-        if other in present:
+        if other in top and not isinstance(top[other], Unknown):
             yield Failure(path, f"conflicts with {other}: give one of them")
 
 
-def _allowed(known: Property) -> str:
-    return ", ".join(str(choice) for choice in known.values)
-
-
 def _rule(known: Property) -> str:
-    return f"one of {_allowed(known)}" if known.values else _EXPECTED[known.kind][1]
+    if known.values:
+        return f"one of {', '.join(str(choice) for choice in known.values)}"
+    if known.range is not None:
+        return f"{_EXPECTED[known.kind][1]} from {known.range[0]} to {known.range[1]}"
+    return _EXPECTED[known.kind][1]
 
 
 def _describe(value: Value) -> str:

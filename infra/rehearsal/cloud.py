@@ -109,8 +109,8 @@ class Cloud:
             thing = _find(connection, region, name)
             if thing is None:
                 return
-            if guard := rules.protection(thing.state):
-                raise Refusal(f"Code: OperationDenied.DeletionProtection. {name} has {guard} on: turn it off first")
+            if reason := rules.held(thing.type, thing.state):
+                raise Refusal(f"{name} cannot be deleted. {reason}")
             for other in _things(connection, region, containing=name):
                 if other.id != name and rules.mentions(other.inputs, name):
                     raise Refusal(f"Code: DependencyViolation. {name} is still used by {other.id} ({other.name})")
@@ -197,8 +197,10 @@ def _store(connection: sqlite3.Connection, thing: Thing) -> None:
 
 
 def _claim(connection: sqlite3.Connection, thing: Thing) -> None:
-    for claim in rules.claims(thing.type, thing.region, thing.inputs):
-        try:
-            connection.execute("INSERT INTO claim VALUES (?, ?)", (claim, thing.id))
-        except sqlite3.IntegrityError as error:
-            raise Refusal(f"Code: AlreadyExists. Taken by another: {claim}") from error
+    claim = rules.claim(thing.type, thing.region, thing.inputs)
+    if not claim:
+        return
+    try:
+        connection.execute("INSERT INTO claim VALUES (?, ?)", (claim, thing.id))
+    except sqlite3.IntegrityError as error:
+        raise Refusal(f"Code: AlreadyExists. Taken by another: {claim}") from error

@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from infra import naming
 from infra.rehearsal.metadata import Kind, Property, Resource
 from infra.rehearsal.wire import UNKNOWN, Value, Values, plain
 
-PREFIX: Final = "rehearsal-"
+PREFIX: Final = naming.REHEARSAL
 ACCOUNT: Final = "1000000000000000"
+_PAID_AS_USED: Final = ("PostPaid", "PayAsYouGo")  # unless it says so, nothing is bought for a time
 CREATED: Final = "2026-01-01T00:00:00Z"
 
 
@@ -64,8 +66,8 @@ def updated(resource: Resource, subject: Subject, state: Mapping[str, Value]) ->
     kept = {
         name: value
         for name, value in state.items()
-        if name in subject.inputs or resource.properties[name].computed
         if name in resource.properties
+        if name in subject.inputs or resource.properties[name].computed
     }
     merged = {**kept, **subject.inputs}
     return _nested("", resource.properties, merged, subject)
@@ -114,7 +116,7 @@ def _text(path: str, name: str, known: Property, subject: Subject) -> str:
         if name.lower().endswith(ending.lower()):
             return make(subject, f"{path}{name}")
     if known.values:
-        return str(known.values[0])
+        return next((value for value in _PAID_AS_USED if value in known.values), str(known.values[0]))
     return _own_id(subject, f"{path}{name}") if name.lower().endswith("id") else f"{PREFIX}{name}"
 
 

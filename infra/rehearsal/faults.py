@@ -31,6 +31,8 @@ class FaultKind(StrEnum):
     TIMEOUT = "timeout"  # given up, nothing happens
     PARTIAL = "partial"  # done, but reported as failed with what there is: the engine records it
     LOST = "lost"  # done, and the answer never arrives: the engine knows nothing of it
+    SLOW = "slow"  # done, after a wait in which the engine can be killed
+    LATE = "late"  # done, and the answer waits: an engine that is killed knows nothing of it
 
 
 @dataclass(frozen=True)

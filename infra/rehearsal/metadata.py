@@ -33,7 +33,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Property:
-    """One argument or output. `element` is set for list, set and map; `fields` for object."""
+    """One argument or output. `element` is set for list, set and map; `fields` for object.
+
+    `conflicts`, `one_of`, `any_of` and `with_` name arguments of the resource itself, wherever the property lies.
+    """
 
     kind: Kind
     required: bool = False
@@ -42,7 +45,11 @@ class Property:
     sensitive: bool = False
     replaces: bool = False
     values: tuple[Scalar, ...] = ()
+    range: tuple[int, int] | None = None  # the least and the greatest
     conflicts: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()  # exactly one of these and this
+    any_of: tuple[str, ...] = ()  # at least one of these and this
+    with_: tuple[str, ...] = ()  # all of these and this, or none
     deprecated: str = ""
     default: Scalar | None = None
     element: Property | None = None
@@ -96,7 +103,7 @@ class Metadata:
 
 
 def _property(raw: Mapping[str, Any]) -> Property:
-    element = raw.get("element")
+    element, span = raw.get("element"), raw.get("range")
     return Property(
         kind=Kind(raw["type"]),
         required=bool(raw.get("required")),
@@ -105,7 +112,11 @@ def _property(raw: Mapping[str, Any]) -> Property:
         sensitive=bool(raw.get("sensitive")),
         replaces=bool(raw.get("replaces")),
         values=tuple(raw.get("values", ())),
+        range=(int(span[0]), int(span[1])) if span else None,
         conflicts=tuple(raw.get("conflicts", ())),
+        one_of=tuple(raw.get("one_of", ())),
+        any_of=tuple(raw.get("any_of", ())),
+        with_=tuple(raw.get("with", ())),
         deprecated=str(raw.get("deprecated", "")),
         default=raw.get("default"),
         element=_property(element) if element else None,

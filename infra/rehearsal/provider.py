@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from infra.rehearsal.refusal import HalfMade, Refusal
 from infra.rehearsal.sealed import seal, unseal
 from infra.rehearsal.wire import Secret, Value, Values, has_unknown, plain
 
+WAIT_S: Final = 15.0  # time enough to kill an engine, and short enough to wait for
 _ENGINES_OWN: Final = frozenset({"version", "pluginDownloadURL"})
 _BEFORE: Final = {
     FaultKind.QUOTA: "Code: QuotaExceeded. The quota of {type} in {region} is used up",
@@ -98,13 +100,14 @@ class Provider:
         """Id and state; at preview no id, and unknown where only the cloud can tell."""
         resource = self._resource(ask)
         if preview:
-            return "", computed.created(resource, self._subject(ask, inputs))
+            return "", normalise(resource, computed.created(resource, self._subject(ask, inputs)))
         _refuse_unknown(inputs)
         fault = self._reach("create", ask)
         made: Values = {}
 
         def fill(identity: str) -> dict[str, object]:
-            made.update(computed.created(resource, self._subject(Ask(ask.type, ask.urn, identity), inputs)))
+            subject = self._subject(Ask(ask.type, ask.urn, identity), inputs)
+            made.update(normalise(resource, computed.created(resource, subject)))
             return seal(made)
 
         thing = self._cloud.create(Birth(self.region, ask.type, ask.name, ask.urn), seal(inputs), fill)
@@ -134,7 +137,7 @@ class Provider:
         """The state after it."""
         _refuse_real(ask)
         resource = self._resource(ask)
-        after = computed.updated(resource, self._subject(ask, inputs), state)
+        after = normalise(resource, computed.updated(resource, self._subject(ask, inputs), state))
         if preview:
             return after
         _refuse_unknown(inputs)
@@ -170,11 +173,17 @@ class Provider:
         fault = self._faults.take(Call(operation, ask.type, ask.name, self.region))
         if fault is not None and fault.kind in _BEFORE:
             raise Refusal(_BEFORE[fault.kind].format(type=ask.type, region=self.region, operation=operation))
+        if fault is not None and fault.kind is FaultKind.SLOW:
+            time.sleep(WAIT_S)
+            return None
         return fault
 
 
 def _spoil(fault: Fault | None, identity: str, state: Values, inputs: Values) -> None:
     if fault is None:
+        return
+    if fault.kind is FaultKind.LATE:
+        time.sleep(WAIT_S)
         return
     if fault.kind is FaultKind.PARTIAL and state:
         raise HalfMade(f"{identity} is there, but did not become ready in time", identity, state, inputs)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2
+from google.protobuf import any_pb2, empty_pb2, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from infra.rehearsal import calls
@@ -20,7 +20,7 @@ from infra.rehearsal.check import Failure
 from infra.rehearsal.metadata import DEFAULT_PATH, Metadata, MetadataError
 from infra.rehearsal.provider import Ask, Provider
 from infra.rehearsal.refusal import HalfMade, Refusal
-from infra.rehearsal.wire import decode, encode, plain
+from infra.rehearsal.wire import Values, decode, encode, plain
 
 FOLDER_VARIABLE: Final = "KAKERA_REHEARSAL_DIR"
 METADATA_VARIABLE: Final = "KAKERA_REHEARSAL_METADATA"  # another data file, for tests
@@ -94,7 +94,7 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         ask = _ask(request, request.id)
         with self._answering("diff", ask, context):
-            planned = self._provider.diff(ask, decode(request.olds), decode(request.news), request.ignoreChanges)
+            planned = self._provider.diff(ask, _state(request.olds), decode(request.news), request.ignoreChanges)
         found = provider_pb2.DiffResponse
         return provider_pb2.DiffResponse(
             changes=found.DIFF_SOME if planned.changes else found.DIFF_NONE,
@@ -112,21 +112,22 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
         ask = _ask(request)
         with self._answering("create", ask, context, preview=request.preview):
             identity, state = self._provider.create(ask, decode(request.properties), preview=request.preview)
-        return provider_pb2.CreateResponse(id=identity, properties=encode(state))
+        return provider_pb2.CreateResponse(id=identity, properties=_outputs(identity, state))
 
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
         ask = _ask(request, request.id)
         with self._answering("read", ask, context):
-            seen = self._provider.read(ask, decode(request.properties), decode(request.inputs))
+            seen = self._provider.read(ask, _state(request.properties), decode(request.inputs))
         if seen is None:
             return provider_pb2.ReadResponse()
-        return provider_pb2.ReadResponse(id=request.id, properties=encode(seen.state), inputs=encode(seen.inputs))
+        outputs = _outputs(request.id, seen.state)
+        return provider_pb2.ReadResponse(id=request.id, properties=outputs, inputs=encode(seen.inputs))
 
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         ask = _ask(request, request.id)
         with self._answering("update", ask, context, preview=request.preview):
-            state = self._provider.update(ask, decode(request.olds), decode(request.news), preview=request.preview)
-        return provider_pb2.UpdateResponse(properties=encode(state))
+            state = self._provider.update(ask, _state(request.olds), decode(request.news), preview=request.preview)
+        return provider_pb2.UpdateResponse(properties=_outputs(request.id, state))
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         ask = _ask(request, request.id)
@@ -167,6 +168,16 @@ def _ask(request: _Request, identity: str = "") -> Ask:
     return Ask(kind, request.urn, identity)
 
 
+def _outputs(identity: str, state: Values) -> struct_pb2.Struct:
+    """As the real provider's: the id is an output too, by which a program knows who made a state."""
+    return encode({**state, "id": identity} if identity else state)
+
+
+def _state(outputs: struct_pb2.Struct) -> Values:
+    """What `_outputs` was given."""
+    return {name: value for name, value in decode(outputs).items() if name != "id"}
+
+
 def _told(failures: Iterable[Failure]) -> list[provider_pb2.CheckFailure]:
     return [provider_pb2.CheckFailure(property=failure.path, reason=failure.reason) for failure in failures]
 
@@ -179,7 +190,7 @@ def _abort(context: grpc.ServicerContext, refusal: Refusal) -> NoReturn:
     if isinstance(refusal, HalfMade):
         detail = provider_pb2.ErrorResourceInitFailed(
             id=refusal.identity,
-            properties=encode(refusal.state),
+            properties=_outputs(refusal.identity, refusal.state),
             inputs=encode(refusal.inputs),
             reasons=[str(refusal)],
         )
@@ -218,8 +229,8 @@ def main() -> int:
     sys.stdout.write(f"{port}\n")  # what the engine waits for; nothing else is ever written there
     sys.stdout.flush()
     while server.wait_for_termination(timeout=PARENT_CHECK_S):  # true: the time is over, and it still serves
-        if os.getppid() != engine:  # killed, it could not say goodbye
-            server.stop(grace=None)
+        if os.getppid() != engine:  # killed, it could not say goodbye: what is not done yet is not done any more
+            os._exit(0)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A data file of six types, in the generated one's format, with a case of everything that is judged."""
+"""A data file of seven types, in the generated one's format, with a case of everything that is judged."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ BUCKET: Final = "alicloud:oss/bucket:Bucket"
 INSTANCE: Final = "alicloud:ecs/instance:Instance"
 ACCOUNT: Final = "alicloud:rds/rdsAccount:RdsAccount"
 BALANCER: Final = "alicloud:nlb/loadBalancer:LoadBalancer"
+STORE: Final = "alicloud:log/store:Store"
 
 
 def _text(**more: Any) -> dict[str, Any]:
@@ -18,6 +19,7 @@ def _text(**more: Any) -> dict[str, Any]:
 
 _COMPUTED: Final = {"type": "string", "computed": True}
 _TAGS: Final = {"type": "map", "optional": True, "element": {"type": "string"}}
+_NUMBER: Final = {"type": "int", "optional": True}
 _MAPPING: Final = {
     "type": "object",
     "fields": {
@@ -97,6 +99,7 @@ RAW: Final[dict[str, Any]] = {
                 "privateIp": _text(computed=True),
                 "securityGroups": {"type": "set", "optional": True, "computed": True, "element": {"type": "string"}},
                 "deletionProtection": {"type": "bool", "optional": True, "default": False},
+                "instanceChargeType": _text(computed=True, values=["PrePaid", "PostPaid"]),
                 "dataDisks": {
                     "type": "list",
                     "optional": True,
@@ -118,6 +121,47 @@ RAW: Final[dict[str, Any]] = {
                 "dbInstanceId": {"type": "string", "required": True, "replaces": True},
                 "accountName": {"type": "string", "required": True, "replaces": True},
                 "accountPassword": _text(sensitive=True),
+            },
+        },
+        STORE: {
+            "terraform": "alicloud_log_store",
+            "properties": {
+                "projectName": _text(one_of=["project"]),
+                "project": _text(deprecated="use projectName"),
+                "logstoreName": _text(),
+                "mode": _text(any_of=["telemetryType", "ranges"]),
+                "telemetryType": _text(),
+                "retentionPeriod": {**_NUMBER, "range": [1, 3650]},
+                "hotTtl": {**_NUMBER, "with": ["coldTtl"]},
+                "coldTtl": {**_NUMBER, "with": ["hotTtl"]},
+                "userCmk": _text(),
+                "encryptConf": {  # replaced when it comes or goes, and for one thing inside
+                    "type": "object",
+                    "optional": True,
+                    "replaces": True,
+                    "fields": {
+                        "enable": {"type": "bool", "optional": True},
+                        "encryptType": _text(replaces=True),
+                        "arn": _text(conflicts=["userCmk"]),
+                    },
+                },
+                "ranges": {
+                    "type": "list",
+                    "optional": True,
+                    "replaces": True,
+                    "element": {
+                        "type": "object",
+                        "fields": {"beginKey": _text(), "id": {**_NUMBER, "range": [0, 9], "replaces": True}},
+                    },
+                },
+                "zones": {
+                    "type": "set",
+                    "optional": True,
+                    "replaces": True,
+                    "element": {"type": "object", "fields": {"zoneId": _text()}},
+                },
+                "keys": {"type": "list", "optional": True, "replaces": True, "element": {"type": "string"}},
+                "labels": {"type": "map", "optional": True, "replaces": True, "element": {"type": "string"}},
             },
         },
         BALANCER: {

@@ -10,7 +10,7 @@ from infra.rehearsal import computed
 from infra.rehearsal.change import Act, Change, changes
 from infra.rehearsal.metadata import Metadata, Resource
 from infra.rehearsal.wire import UNKNOWN, Secret, Value, Values
-from tests.infra.rehearsal.data import ACCOUNT, BALANCER, BUCKET, INSTANCE, NETWORK, RAW, SWITCH
+from tests.infra.rehearsal.data import ACCOUNT, BALANCER, BUCKET, INSTANCE, NETWORK, RAW, STORE, SWITCH
 
 U, A, D = Act.UPDATE, Act.ADD, Act.DELETE
 
@@ -53,6 +53,28 @@ CASES: tuple[tuple[str, Values, Values, tuple[Change, ...]], ...] = (
      (Change("accountPassword", U, False),)),
     (ACCOUNT, {"accountPassword": Secret("a")}, {"accountPassword": "a"}, ()),
     (BALANCER, {"zoneMappings": MAPPINGS}, {"zoneMappings": MAPPINGS[:2]}, (Change("zoneMappings[2]", D, False),)),
+    # A block that replaces: when it comes and goes; inside it, what says so itself.
+    (STORE, {}, {"encryptConf": {"enable": True}}, (Change("encryptConf", A, True),)),
+    (STORE, {"encryptConf": {"enable": True}}, {}, (Change("encryptConf", D, True),)),
+    (STORE, {"encryptConf": {"enable": True}}, {"encryptConf": UNKNOWN}, (Change("encryptConf", U, True),)),
+    (STORE, {"encryptConf": {"enable": True}}, {"encryptConf": {"enable": False, "encryptType": "a"}},
+     (Change("encryptConf.enable", U, False), Change("encryptConf.encryptType", A, True))),
+    # A list of blocks that replaces: its number, and inside as above.
+    (STORE, {"ranges": [{"beginKey": "a"}]}, {"ranges": [{"beginKey": "b"}]},
+     (Change("ranges[0].beginKey", U, False),)),
+    (STORE, {"ranges": [{"id": 1}]}, {"ranges": [{"id": 2}]}, (Change("ranges[0].id", U, True),)),
+    (STORE, {"ranges": [{"beginKey": "a"}]}, {"ranges": [{"beginKey": "a"}, {"beginKey": "b"}]},
+     (Change("ranges[1]", A, True),)),
+    (STORE, {"ranges": [{"beginKey": "a"}]}, {"ranges": []}, (Change("ranges[0]", D, True),)),
+    (STORE, {}, {"ranges": [{"beginKey": "a"}]}, (Change("ranges", A, True),)),
+    (STORE, {"zones": [{"zoneId": "a"}, {"zoneId": "b"}]}, {"zones": [{"zoneId": "c"}, {"zoneId": "a"}]},
+     (Change("zones[0]", U, False),)),
+    (STORE, {"zones": [{"zoneId": "a"}]}, {"zones": [{"zoneId": "a"}, {"zoneId": "b"}]},
+     (Change("zones[1]", A, True),)),
+    # A list of texts or a map that replaces: any change.
+    (STORE, {"keys": ["a"]}, {"keys": ["b"]}, (Change("keys[0]", U, True),)),
+    (STORE, {"keys": ["a"]}, {"keys": ["a", "b"]}, (Change("keys[1]", A, True),)),
+    (STORE, {"labels": {"a": "1"}}, {"labels": {"a": "2"}}, (Change('labels["a"]', U, True),)),
 )  # fmt: skip
 
 

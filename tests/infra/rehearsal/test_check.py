@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from infra.rehearsal.check import check, normalise
 from infra.rehearsal.metadata import Metadata, Resource
 from infra.rehearsal.wire import UNKNOWN, Secret, Value
-from tests.infra.rehearsal.data import ACCOUNT, BALANCER, BUCKET, INSTANCE, NETWORK, RAW, SWITCH
+from tests.infra.rehearsal.data import ACCOUNT, BALANCER, BUCKET, INSTANCE, NETWORK, RAW, STORE, SWITCH
 
 GOOD: dict[str, dict[str, Value]] = {
     NETWORK: {"cidrBlock": "10.0.0.0/16", "vpcName": "a", "tags": {"team": "x"}, "enableIpv6": False},
@@ -18,6 +18,7 @@ GOOD: dict[str, dict[str, Value]] = {
     INSTANCE: {"dataDisks": [{"size": 20, "category": UNKNOWN}], "securityGroups": [UNKNOWN]},
     ACCOUNT: {"dbInstanceId": "rehearsal-1", "accountName": "a", "accountPassword": Secret("x")},
     BALANCER: {"vpcId": Secret(UNKNOWN), "zoneMappings": UNKNOWN},
+    STORE: {"projectName": "p", "ranges": [{"id": 9}], "hotTtl": 7, "coldTtl": UNKNOWN, "retentionPeriod": 1},
 }
 BAD: tuple[tuple[str, dict[str, Value], str, str], ...] = (
     (NETWORK, {"cidrBlok": "10.0.0.0/16"}, "cidrBlok", "did you mean cidrBlock?"),
@@ -38,7 +39,17 @@ BAD: tuple[tuple[str, dict[str, Value], str, str], ...] = (
     (INSTANCE, {"dataDisks": [{"size": 1.5}]}, "dataDisks[0].size", "must be a whole number"),
     (INSTANCE, {"dataDisks": [{"size": 1, "category": "ssd"}]}, "dataDisks[0].category", "not one of"),
     (NETWORK, {"vpcName": Secret(3)}, "vpcName", "a secret that does not fit: a string"),
-)
+    (STORE, {"mode": "m"}, "projectName", "give exactly one of projectName"),  # `project` is deprecated: never told
+    (STORE, {"mode": "m", "projectName": None}, "projectName", "give exactly one of"),
+    (STORE, {"projectName": "p"}, "mode", "give at least one of mode, telemetryType, ranges"),
+    (STORE, {"projectName": "p", "mode": "m", "hotTtl": 7}, "hotTtl", "only together with coldTtl"),
+    (STORE, {"projectName": "p", "mode": "m", "retentionPeriod": 0}, "retentionPeriod", "0 is not a whole number from"),
+    (STORE, {"projectName": "p", "mode": "m", "retentionPeriod": 3651}, "retentionPeriod", "from 1 to 3650"),
+    (STORE, {"projectName": "p", "ranges": [{"id": 10}]}, "ranges[0].id", "10 is not a whole number from 0 to 9"),
+    (STORE, {"projectName": "p", "mode": "m", "retentionPeriod": Secret(0)}, "retentionPeriod", "secret that"),
+    (STORE, {"projectName": "p", "mode": "m", "userCmk": "k", "encryptConf": {"arn": "a"}}, "encryptConf.arn",
+     "conflicts with userCmk"),
+)  # fmt: skip
 
 
 def resource(token: str) -> Resource:
@@ -64,6 +75,42 @@ def test_conflicts_are_told_of_both_sides() -> None:
     assert {failure.path for failure in found if "conflicts" in failure.reason} == {"vpcName", "name"}
 
 
+def test_what_excludes_each_other_is_not_both_given() -> None:
+    found = check(resource(STORE), {"mode": "m", "projectName": "p", "project": "p"})
+    assert [(failure.path, failure.reason) for failure in found] == [
+        ("project", "deprecated: use projectName"),
+        ("projectName", "projectName and project exclude each other: give one of them"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["projectName", "project", "mode", "telemetryType", "ranges"])
+def test_what_is_not_known_yet_is_given(name: str) -> None:
+    """At preview, where it may be another resource's output."""
+    told: dict[str, Value] = {"projectName": "p", "mode": "m"}
+    beside = {key: value for key, value in told.items() if (key == "mode") == (name in ("projectName", "project"))}
+    for value in (UNKNOWN, Secret(UNKNOWN)):
+        failures = check(resource(STORE), {**beside, name: value})
+        assert [failure.reason for failure in failures if not failure.reason.startswith("deprecated")] == []
+
+
+def test_what_is_not_known_yet_excludes_nothing() -> None:
+    """It may still turn out not to be given."""
+    for one, other in (("a", UNKNOWN), (UNKNOWN, "a"), (UNKNOWN, UNKNOWN), (Secret(UNKNOWN), Secret("a"))):
+        given_: dict[str, Value] = {"projectName": "p", "mode": "m", "encryptConf": {"arn": one}, "userCmk": other}
+        assert check(resource(STORE), given_) == ()
+        reasons = [failure.reason for failure in check(resource(NETWORK), {"vpcName": one, "name": other})]
+        assert reasons == ["deprecated: use vpcName"]
+        failures = check(resource(STORE), {"mode": "m", "projectName": one, "project": other})
+        assert [failure.reason for failure in failures] == ["deprecated: use projectName"]
+
+
+def test_conflicts_inside_a_block_are_with_the_resources_own() -> None:
+    """`name` inside a block is another argument than the one that is excluded."""
+    inside: Value = {"arn": "a", "userCmk": "k"}
+    failures = check(resource(STORE), {"mode": "m", "projectName": "p", "encryptConf": inside})
+    assert [failure.path for failure in failures] == ["encryptConf.userCmk"]  # unknown there, and no conflict
+
+
 def test_everything_wrong_is_told_at_once() -> None:
     assert len(check(resource(SWITCH), {"a": 1, "b": 2})) == 4
 
@@ -74,6 +121,7 @@ def test_everything_wrong_is_told_at_once() -> None:
         (BUCKET, {"storageClass": Secret("4321")}),
         (BUCKET, {"bucket": Secret(4321)}),
         (BUCKET, {"lifecycleRules": Secret([{"4321": 4321}])}),
+        (STORE, {"projectName": "p", "mode": "m", "retentionPeriod": Secret(4321)}),
     ],
 )
 def test_a_secret_value_is_never_told(token: str, inputs: dict[str, Value]) -> None:

@@ -12,8 +12,13 @@ import pytest
 
 from infra.rehearsal.cloud import FILE, Birth, Cloud, Thing
 from infra.rehearsal.refusal import Refusal
-from tests.infra.rehearsal.data import BUCKET, INSTANCE, NETWORK, SWITCH
+from tests.infra.rehearsal.data import BALANCER, BUCKET, INSTANCE, NETWORK, SWITCH
 
+KEY = "alicloud:kms/key:Key"
+GROUP = "alicloud:ess/scalingGroup:ScalingGroup"
+OLD_BALANCER = "alicloud:slb/applicationLoadBalancer:ApplicationLoadBalancer"
+RECORD = "alicloud:dns/alidnsRecord:AlidnsRecord"
+SERVER = "alicloud:nlb/serverGroupServerAttachment:ServerGroupServerAttachment"
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -98,22 +103,61 @@ def test_what_is_needed_is_not_deleted(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "on", "off"),
+    ("token", "path", "on", "off"),
     [
-        ("deletionProtection", True, False),
-        ("deletionProtection", "Enabled", "Disabled"),
-        ("deletionProtectionEnabled", True, False),
-        ("deleteProtection", "on", "off"),
-        ("deletionProtectionConfig", {"enabled": True}, {"enabled": False}),
+        (INSTANCE, "deletionProtection", {"deletionProtection": True}, {"deletionProtection": False}),
+        (KEY, "deletionProtection", {"deletionProtection": "Enabled"}, {"deletionProtection": "Disabled"}),
+        (BALANCER, "deletionProtectionEnabled",
+         {"deletionProtectionEnabled": True}, {"deletionProtectionEnabled": False}),
+        (BALANCER, r"deletionProtectionConfig\.enabled",
+         {"deletionProtectionConfig": {"enabled": True}}, {"deletionProtectionConfig": {"enabled": False}}),
+        (OLD_BALANCER, "deleteProtection", {"deleteProtection": "on"}, {"deleteProtection": "off"}),
+        (GROUP, "groupDeletionProtection", {"groupDeletionProtection": True}, {"groupDeletionProtection": False}),
     ],
-)
-def test_what_is_protected_is_not_deleted(cloud: Cloud, name: str, on: object, off: object) -> None:
-    thing = make(cloud, INSTANCE, "a", **{name: on})
-    with pytest.raises(Refusal, match=f"DeletionProtection.*{name}"):
+)  # fmt: skip
+def test_what_is_protected_is_not_deleted(
+    cloud: Cloud, token: str, path: str, on: dict[str, Any], off: dict[str, Any]
+) -> None:
+    thing = make(cloud, token, "a", pendingWindowInDays=7, **on)
+    with pytest.raises(Refusal, match=f"{thing.id} cannot be deleted.*DeletionProtection.* {path} on"):
         cloud.delete("cn-hangzhou", thing.id)
-    cloud.update("cn-hangzhou", thing.id, {name: off}, {name: off})
+    cloud.update("cn-hangzhou", thing.id, off, off)
     cloud.delete("cn-hangzhou", thing.id)
     assert cloud.things() == ()
+
+
+def test_protection_of_what_a_type_makes_is_not_its_own(cloud: Cloud) -> None:
+    thing = make(cloud, "alicloud:ess/scalingConfiguration:ScalingConfiguration", "a", deletionProtection=True)
+    cloud.delete("cn-hangzhou", thing.id)
+
+
+def test_what_the_provider_itself_refuses_to_delete(cloud: Cloud) -> None:
+    bought = make(cloud, INSTANCE, "a", instanceChargeType="PrePaid", forceDelete=False)
+    with pytest.raises(Refusal, match="make instanceChargeType PostPaid, or set forceDelete"):
+        cloud.delete("cn-hangzhou", bought.id)
+    cloud.update("cn-hangzhou", bought.id, {"forceDelete": True}, {})
+    cloud.delete("cn-hangzhou", bought.id)
+    key = make(cloud, KEY, "k")
+    with pytest.raises(Refusal, match="set pendingWindowInDays"):
+        cloud.delete("cn-hangzhou", key.id)
+    cloud.update("cn-hangzhou", key.id, {"pendingWindowInDays": 7}, {})
+    cloud.delete("cn-hangzhou", key.id)
+    assert cloud.things() == ()
+
+
+def test_a_name_of_several_arguments(cloud: Cloud) -> None:
+    record = {"domainName": "a.example", "rr": "www", "type": "A", "value": "192.0.2.1"}
+    make(cloud, RECORD, "a", **record)
+    make(cloud, RECORD, "b", **record, line="oversea")  # the same in another line is another record
+    with pytest.raises(Refusal, match="AlreadyExists.*line=default"):
+        make(cloud, RECORD, "c", **record, line="default")
+    server = {"serverGroupId": "rehearsal-g", "serverId": "rehearsal-i", "serverType": "Ecs"}
+    make(cloud, SERVER, "a", **server, port=9000)
+    make(cloud, SERVER, "b", **server, port=9001)
+    make(cloud, SERVER, "c", **server)
+    for port in ({"port": 9000}, {"port": 0}, {}):
+        with pytest.raises(Refusal, match="AlreadyExists"):
+            make(cloud, SERVER, "d", **server, **port)
 
 
 def test_a_change_by_hand(cloud: Cloud) -> None:

@@ -45,6 +45,15 @@ def test_what_is_made_is_read(provider: Provider, ask: Asking) -> None:
     assert provider.diff(ask(BUCKET, "x", identity), state, inputs).changes == ()
 
 
+def test_nothing_is_bought_for_a_time_unless_it_is_said(provider: Provider, ask: Asking) -> None:
+    identity, state = provider.create(ask(INSTANCE), {}, preview=False)
+    assert state["instanceChargeType"] == "PostPaid"
+    provider.delete(ask(INSTANCE, "x", identity))
+    identity, _ = provider.create(ask(INSTANCE), {"instanceChargeType": "PrePaid"}, preview=False)
+    with pytest.raises(Refusal, match="forceDelete"):
+        provider.delete(ask(INSTANCE, "x", identity))
+
+
 def test_an_import_knows_only_the_id(provider: Provider, ask: Asking) -> None:
     inputs: Values = {"bucket": "b", "forceDestroy": True}
     identity, state = provider.create(ask(BUCKET), inputs, preview=False)
