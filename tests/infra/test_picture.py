@@ -201,6 +201,7 @@ VARIED: dict[str, dict[str, Any]] = {
     "a room over the Internet": {
         "hosts": HOSTS, "regions": [{**HANGZHOU, "role": "backup"}], "interconnect": {"kind": "vpn"}, "survive": "host",
         "onprem": {**ROOM, "path": "custom-domain", "domain": "cold.example.com", "certificate": "1"},
+        "dns": {"domain": "example.com"},
     },
 }  # fmt: skip
 
