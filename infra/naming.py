@@ -6,6 +6,7 @@ renames nothing (P2). In one stack no two things share a name: each ends in its 
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 STATE_FOLDER = "state"
@@ -13,6 +14,7 @@ SECRETS_FOLDER = "secrets"
 DATA_ROOT: Final = "/srv/kakera"  # on hosts that are provisioned; a laptop chooses its own
 GLOBAL: Final = "global"
 ACCOUNT: Final = "account"
+REHEARSAL: Final = "rehearsal-"  # begins the id of everything that a rehearsal made
 MAX_BUCKET: Final = 63
 MAX_HOST: Final = 63  # one label of a host name
 
@@ -30,6 +32,11 @@ def drive_folder(number: int) -> str:
 def credentials_file(account: str) -> str:
     """Below the data root: credentials are kept with the data they open."""
     return f"{SECRETS_FOLDER}/{account}.json"
+
+
+def of_rehearsal(identity: str) -> bool:
+    """Whether a rehearsal made it. A bucket or a role that a user calls `rehearsal-x` was made by none."""
+    return re.fullmatch(rf"{REHEARSAL}[a-z0-9]+-[0-9a-f]{{12}}", identity) is not None
 
 
 def stack(name: str, environment: str, part: str) -> str:
@@ -63,6 +70,8 @@ def account_secret(account: str, half: str) -> str:
 
 
 DATABASE_SECRET: Final = "database-password"
+TLS_CERTIFICATE_SECRET: Final = "tls-certificate"  # of the hosts, as PEM; who signs it is the architect's choice
+TLS_KEY_SECRET: Final = "tls-key"
 
 
 def tunnel_secret(role: str) -> str:

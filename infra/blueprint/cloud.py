@@ -217,7 +217,7 @@ class PlannedScaling(Frozen):
     bucket: str  # of artifacts
     wheel: str
     wheel_sha256: str
-    settings_object: str
+    settings_object: str  # made by the stack, before the group
 
 
 class PlannedCompute(Frozen):
@@ -310,9 +310,12 @@ class PlannedRecord(Frozen):
 
 
 class PlannedTrafficManager(Frozen):
+    """It answers under its own name in the domain, to which the store's records point."""
+
     name: str
-    pools: tuple[tuple[str, Known], ...]  # region, address
+    pools: tuple[tuple[str, Known], ...]  # region, address; the first answers, the others when it is down
     port: int = 443  # that the probes ask
+    serves: str = ""  # the name that clients use; "": the domain
 
 
 class PlannedDns(Frozen):
@@ -330,6 +333,7 @@ class PlannedCacheRule(Frozen):
 class PlannedCdn(Frozen):
     domain: str
     origin: Known
+    origin_type: Literal["domain", "ipaddr"] = "domain"
     origin_port: int
     scope: Literal["domestic", "overseas", "global"]
     cache: tuple[PlannedCacheRule, ...]
@@ -359,15 +363,19 @@ class PlannedOssPath(Frozen):
     """How a machine room reaches the bucket of what is cold. The way back is the VPN's remote ranges.
 
     `private`: `routes` lead into the tunnels, and the room's own forwarder asks `resolvers` for `names`.
-    `custom-domain`: over the Internet, as `domain` with `certificate`.
+    `custom-domain`: over the Internet, as `domain` with `certificate`; the records that prove and lead lie in `zone`.
     """
 
     kind: Literal["private", "custom-domain"]
+    name: str = ""
+    bucket: str = ""
     endpoint: str
     routes: tuple[str, ...] = ()  # ranges the room sends through the VPN
     resolvers: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     domain: str | None = None
+    zone: str | None = None  # that Alibaba Cloud DNS serves
+    ttl_s: int = 600
     certificate: str | None = None
 
 

@@ -36,6 +36,7 @@ def expand(blueprint: Blueprint) -> Plan:
     blueprint = _with_active(resolve(blueprint))
     scopes = tuple(Scope(blueprint, spec) for spec in sorted(blueprint.regions, key=lambda spec: spec.name))
     regions = tuple(_region(scope) for scope in scopes)
+    hosts = _hosts(blueprint, scopes)
     return Plan(
         blueprint=blueprint.blueprint,
         summary=blueprint.summary,
@@ -46,7 +47,7 @@ def expand(blueprint: Blueprint) -> Plan:
         base_domains=_base_domains(blueprint),
         survive=blueprint.survive,
         profile=Profile(k=blueprint.k, m=blueprint.m, chunk_bytes=blueprint.chunk_bytes),
-        hosts=_hosts(blueprint, scopes),
+        hosts=hosts,
         # The order of accounts is the architect's: the first is the one `up` greets with.
         accounts=tuple(
             PlannedAccount(name=name, credentials_path=naming.credentials_file(name)) for name in blueprint.accounts
@@ -56,7 +57,7 @@ def expand(blueprint: Blueprint) -> Plan:
             PlannedWaiver(check=waiver.check, reason=waiver.reason, until=waiver.until)
             for waiver in sorted(blueprint.waivers, key=lambda waiver: waiver.check)
         ),
-        secrets=_secrets(blueprint, regions),
+        secrets=_secrets(blueprint, hosts, regions),
         regions=regions,
         joint=expand_joins.joint(blueprint, tags=_tags(blueprint, naming.GLOBAL)) if regions else None,
     )
@@ -146,8 +147,10 @@ def _tags(blueprint: Blueprint, part: str) -> dict[str, str]:
     return dict(sorted({**blueprint.tags, **own}.items()))
 
 
-def _secrets(blueprint: Blueprint, regions: tuple[PlannedRegion, ...]) -> tuple[PlannedSecret, ...]:
-    """What `init` must generate, and for which stacks. A laptop keeps its credentials with its data."""
+def _secrets(
+    blueprint: Blueprint, hosts: tuple[PlannedHost, ...], regions: tuple[PlannedRegion, ...]
+) -> tuple[PlannedSecret, ...]:
+    """What stacks must have, generated or given. A laptop keeps its credentials with its data."""
     everywhere = tuple(region.stack for region in regions)
     found = [
         PlannedSecret(
@@ -162,4 +165,23 @@ def _secrets(blueprint: Blueprint, regions: tuple[PlannedRegion, ...]) -> tuple[
         for tunnel in region.vpn.tunnels if region.vpn else ():
             purpose = f"pre-shared key of the {tunnel.role} tunnel"
             found.append(PlannedSecret(name=tunnel.secret, purpose=purpose, stacks=(region.stack,)))
+    found += _tls_secrets(hosts, regions)
     return tuple(sorted(found, key=lambda secret: secret.name)) if regions else ()
+
+
+def _tls_secrets(hosts: tuple[PlannedHost, ...], regions: tuple[PlannedRegion, ...]) -> list[PlannedSecret]:
+    """Hosts end TLS; nobody but the architect can say who signs for their name. A scaling group's hosts are given both
+    by the stack, fixed ones by whoever configures them."""
+    speaking = {host.region for host in hosts if host.tls}
+    needed = tuple(region.stack for region in regions if region.compute and region.compute.scaling)
+    kept = tuple(region.stack for region in regions if region.name in speaking and region.stack not in needed)
+    if not needed and not kept:
+        return []
+    purposes = {
+        naming.TLS_CERTIFICATE_SECRET: "certificate of the hosts and those that signed it, PEM",
+        naming.TLS_KEY_SECRET: "key of the hosts' certificate, PEM",
+    }
+    return [
+        PlannedSecret(name=name, purpose=purpose, stacks=needed, kept_in=kept, generated=False)
+        for name, purpose in purposes.items()
+    ]

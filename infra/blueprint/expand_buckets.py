@@ -22,21 +22,29 @@ def oss_path(scope: Scope) -> PlannedOssPath | None:
     room = scope.blueprint.onprem
     if room is None or not scope.blueprint.tier.enabled or scope.region is not scope.blueprint.regions[0]:
         return None
+    name, bucket = scope.thing("path"), scope.bucket("tier")
     if room.path == "custom-domain":
+        dns = scope.blueprint.dns
         return PlannedOssPath(
             kind="custom-domain",
+            name=name,
+            bucket=bucket,
             endpoint=room.domain or "",
             names=(room.domain,) if room.domain else (),
             domain=room.domain,
+            zone=dns.domain if dns else None,
+            ttl_s=dns.ttl_s if dns else 600,
             certificate=room.certificate,
         )
     internal = f"oss-{scope.region.name}-internal.aliyuncs.com"
     return PlannedOssPath(
         kind="private",
+        name=name,
+        bucket=bucket,
         endpoint=internal,
         routes=scope.oss_routes(),
         resolvers=RESOLVERS,
-        names=(internal, f"{scope.bucket('tier')}.{internal}"),
+        names=(internal, f"{bucket}.{internal}"),
     )
 
 
@@ -52,6 +60,9 @@ def _tier(scope: Scope) -> PlannedBucket:
         name=scope.bucket("tier"),
         purpose="tier",
         redundancy=knobs.redundancy,
+        # OSS copies what KMS encrypted only with a key of the target's region that is named; the cloud's own has no id.
+        # Said of every bucket that may be copied one day: what was written before stays as it was encrypted.
+        encryption="AES256" if knobs.replicate and not scope.own_key else "KMS",
         lifecycle=(rule,),
         log_target=scope.bucket("logs"),
         log_prefix="tier/",

@@ -7,6 +7,7 @@ from typing import Literal
 from infra import naming
 from infra.blueprint.cloud import (
     FromOutput,
+    Known,
     PlannedBalancer,
     PlannedCacheRule,
     PlannedCdn,
@@ -76,31 +77,39 @@ def dns(blueprint: Blueprint, *, stack: str, entrances: tuple[str, ...]) -> Plan
     knobs = blueprint.dns
     if knobs is None:
         return None
-    # A CLB has an address, the others a name.
-    kind: Literal["A", "CNAME"] = "A" if blueprint.balancer.kind == "clb" else "CNAME"
 
-    def record(label: str, word: str, region: str) -> PlannedRecord:
-        value = FromOutput(from_output="balancer_address", region=region)
-        return PlannedRecord(
-            name=naming.thing(stack, "record", word), record=label, type=kind, value=value, ttl_s=knobs.ttl_s
-        )
+    def record(label: str, word: str, target: tuple[Literal["A", "CNAME"], Known]) -> PlannedRecord:
+        name = naming.thing(stack, "record", word)
+        return PlannedRecord(name=name, record=label, type=target[0], value=target[1], ttl_s=knobs.ttl_s)
 
-    records = [record(f"{knobs.record}-{region}", region, region) for region in entrances]
+    records = [record(f"{knobs.record}-{region}", region, _entrance(blueprint, region)) for region in entrances]
+    traffic = _traffic(blueprint, stack, entrances) if knobs.traffic_manager and entrances else None
     if blueprint.active in entrances:
-        active = str(blueprint.active)
-        records += [record(knobs.record, "store", active), record(f"*.{knobs.record}", "buckets", active)]
+        lead = _entrance(blueprint, str(blueprint.active))
+        store = ("CNAME", f"{traffic.name}.{knobs.domain}") if traffic else lead
+        records += [record(knobs.record, "store", store), record(f"*.{knobs.record}", "buckets", store)]
     records += _edge_record(blueprint, stack)
-    return PlannedDns(
-        domain=knobs.domain,
-        records=tuple(sorted(records, key=lambda found: found.name)),
-        traffic_manager=PlannedTrafficManager(
-            name=naming.thing(stack, "traffic"),
-            pools=tuple(
-                (region, FromOutput(from_output="balancer_address", region=region)) for region in sorted(entrances)
-            ),
-        )
-        if knobs.traffic_manager
-        else None,
+    if not records:
+        return None
+    ordered = tuple(sorted(records, key=lambda found: found.name))
+    return PlannedDns(domain=knobs.domain, records=ordered, traffic_manager=traffic)
+
+
+def _entrance(blueprint: Blueprint, region: str) -> tuple[Literal["A", "CNAME"], Known]:
+    """What leads to a region's balancer: a CLB has an address, the others a name."""
+    value = FromOutput(from_output="balancer_address", region=region)
+    return ("A" if blueprint.balancer.kind == "clb" else "CNAME"), value
+
+
+def _traffic(blueprint: Blueprint, stack: str, entrances: tuple[str, ...]) -> PlannedTrafficManager:
+    """The region that takes writes comes first: clients are elsewhere only while it does not answer."""
+    assert blueprint.dns is not None
+    ordered = sorted(entrances, key=lambda region: (region != blueprint.active, region))
+    return PlannedTrafficManager(
+        name=naming.thing(stack, "traffic"),
+        pools=tuple((region, _entrance(blueprint, region)[1]) for region in ordered),
+        port=blueprint.balancer.port,
+        serves=f"{blueprint.dns.record}.{blueprint.dns.domain}",
     )
 
 
@@ -130,6 +139,7 @@ def cdn(blueprint: Blueprint, *, stack: str, origin: str) -> PlannedCdn | None:
     return PlannedCdn(
         domain=knobs.domain,
         origin=FromOutput(from_output="balancer_address", region=origin),
+        origin_type="ipaddr" if blueprint.balancer.kind == "clb" else "domain",
         origin_port=blueprint.balancer.port,
         scope=knobs.scope,
         cache=(PlannedCacheRule(name=naming.thing(stack, "cache", "all"), path="/", ttl_s=knobs.ttl_s),),

@@ -15,7 +15,7 @@ from infra.blueprint.scope import Scope
 
 SNAPSHOT_HOURS: Final = (17,)  # UTC: one at night in the regions of the catalogue
 EVERY_DAY: Final = (1, 2, 3, 4, 5, 6, 7)
-SETTINGS_OBJECT: Final = "settings.toml"
+SETTINGS_OBJECT: Final = "settings.json"
 
 
 def there(blueprint: Blueprint, spec: HostSpec) -> PlannedHost:

@@ -115,10 +115,15 @@ def _scaling_policies(scope: Scope) -> tuple[PlannedRamPolicy, ...]:
         ),
         PlannedRamPolicy(
             name=f"{gateway_role(scope)}-hook",
-            description="Ending its own lifecycle hook",
+            description="Seeing that it is to leave, and ending its own lifecycle hook",
             statements=(
                 PlannedStatement(
-                    actions=("ess:CompleteLifecycleAction", "ess:DescribeLifecycleActions"),
+                    actions=(
+                        "ess:CompleteLifecycleAction",
+                        "ess:DescribeLifecycleActions",
+                        "ess:DescribeScalingActivities",
+                        "ess:DescribeScalingInstances",
+                    ),
                     resources=(f"acs:ess:{scope.region.name}:*:scalinggroup/*",),
                 ),
             ),

@@ -75,11 +75,17 @@ class PlannedWaiver(Frozen):
 
 
 class PlannedSecret(Frozen):
-    """A secret by name: `init` generates it into the encrypted configuration of the stacks that need it."""
+    """A secret by name, with one value in the encrypted configuration of every stack that it is for.
+
+    `generated`: `init` makes the value; else it is somebody's, and `init --secret NAME=FILE` takes it in. `stacks` are
+    not built without it; those of `kept_in` hold it for the hosts, which they do not fill themselves.
+    """
 
     name: str
     purpose: str
-    stacks: tuple[str, ...]
+    stacks: tuple[str, ...] = ()
+    kept_in: tuple[str, ...] = ()
+    generated: bool = True
 
 
 class Plan(Frozen):

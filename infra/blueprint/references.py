@@ -87,6 +87,18 @@ def _room(blueprint: Blueprint) -> Iterator[Finding]:
                     ("onprem", "path"),
                     "a name of your own for the bucket, and the certificate for it",
                 )
+        yield from _served(room.domain, blueprint)
+
+
+def _served(domain: str | None, blueprint: Blueprint) -> Iterator[Finding]:
+    """Records prove that the name of a bucket is yours, and lead to it."""
+    zone = blueprint.dns.domain if blueprint.dns else None
+    if domain is not None and (zone is None or not domain.endswith(f".{zone}")):
+        yield Finding(
+            f"onprem.domain: {domain!r} is not in a domain that `dns` serves",
+            ("onprem", "domain"),
+            "dns.domain: the zone above it; the records that prove and lead are made there",
+        )
 
 
 def _keys(blueprint: Blueprint) -> Iterator[Finding]:

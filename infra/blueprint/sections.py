@@ -157,8 +157,9 @@ class KeySection(Frozen):
     mode: Annotated[
         Literal["service", "default-cmk", "instance"],
         Field(
-            description="service: the cloud's own keys; default-cmk: the region's default key, adopted by id, "
-            "never destroyed; instance: keys of your own in a KMS instance (a purchase)"
+            description="service: the cloud's own keys, and none for the database, whose disk takes a key by its id "
+            "alone; default-cmk: the region's default key, adopted by id, never destroyed; instance: keys of your own "
+            "in a KMS instance (a purchase)"
         ),
     ] = "service"
     existing: dict[Word, str] = Field(default={}, description="region: id of its default key, for default-cmk")
@@ -184,7 +185,12 @@ class TierSection(Frozen):
         Literal["LRS", "ZRS"], Field(description="LRS: one zone; ZRS: three zones; by environment")
     ] = "LRS"
     replicate: Annotated[
-        bool, Field(strict=True, description="the primary's bucket is copied to that of every other region")
+        bool,
+        Field(
+            strict=True,
+            description="the primary's bucket is copied to that of every other region; in keys.mode service OSS's own "
+            "keys (AES256) encrypt it then, for OSS copies out of KMS only with a key of yours",
+        ),
     ] = True
 
 
@@ -223,7 +229,9 @@ class OnpremSection(Frozen):
             "internal endpoint; custom-domain: over the Internet by a name and certificate of your own"
         ),
     ] = "private"
-    domain: Annotated[Domain | None, Field(description="of the tier bucket, for custom-domain")] = None
+    domain: Annotated[
+        Domain | None, Field(description="of the tier bucket, for custom-domain; in the zone that `dns` serves")
+    ] = None
     certificate: Annotated[str | None, Field(description="id of its certificate, for custom-domain")] = None
 
 

@@ -1,7 +1,8 @@
 """Named checks on a Plan: `run(plan, today=...)` judges it; `review(text, ...)` finds all that is wrong in a file."""
 
+from infra.checks.given import missing_secrets
 from infra.checks.outcome import Finding, Outcome, Verdict
 from infra.checks.review import Review, review
 from infra.checks.table import run
 
-__all__ = ["Finding", "Outcome", "Review", "Verdict", "review", "run"]
+__all__ = ["Finding", "Outcome", "Review", "Verdict", "missing_secrets", "review", "run"]

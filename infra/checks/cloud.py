@@ -120,12 +120,12 @@ def names_legal(plan: Plan) -> Iterator[Finding]:
 
 
 def secrets_referenced(plan: Plan) -> Iterator[Finding]:
-    """Every secret that a stack needs is one that `init` generates for it."""
+    """Every secret that a stack needs is one that its configuration is to hold."""
     made = {(secret.name, stack) for secret in plan.secrets for stack in secret.stacks}
     for region in plan.regions:
         for name in _secrets(region):
             if (name, region.stack) not in made:
-                yield Finding(f"{region.stack}: secret {name!r} is generated for no stack of that name")
+                yield Finding(f"{region.stack}: secret {name!r} is for no stack of that name")
 
 
 def _secrets(region: PlannedRegion) -> Iterator[str]:
@@ -133,6 +133,8 @@ def _secrets(region: PlannedRegion) -> Iterator[str]:
         yield region.database.secret
     if region.vpn:
         yield from (tunnel.secret for tunnel in region.vpn.tunnels)
+    if region.compute and region.compute.scaling:
+        yield from (naming.TLS_CERTIFICATE_SECRET, naming.TLS_KEY_SECRET)
 
 
 def wheel_digest_given(plan: Plan) -> Iterator[Finding]:

@@ -6,8 +6,9 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Final
 
-from infra.blueprint.cloud import PlannedRegion, PlannedRule, PlannedSecurityGroup
+from infra.blueprint.cloud import PlannedBalancer, PlannedRegion, PlannedRule, PlannedSecurityGroup
 from infra.blueprint.plan import Plan
+from infra.blueprint.scope import SERVICES
 from infra.checks.cloud import DISK_ROLE
 from infra.checks.outcome import Finding, Where
 
@@ -54,6 +55,42 @@ def _wide(cidr: str) -> bool:
 
 def _drops_rest(rule: PlannedRule) -> bool:
     return (rule.direction, rule.action, rule.cidr, rule.protocol) == ("ingress", "drop", ANYWHERE, "all")
+
+
+def health_port_guarded(plan: Plan) -> Iterator[Finding]:
+    """The plain-HTTP health port of hosts is open to the balancer of their region, and to no other range."""
+    for region in plan.regions:
+        if region.balancer is None:
+            continue
+        port, sources = region.balancer.listener.health_port, _balancer_ranges(region, region.balancer)
+        hosts = [group for group in region.security_groups if group.purpose in ("storage", "gateway")]
+        # Clients are sent to gateways where there are any, and the balancer looks at those.
+        entrance = next((group for group in hosts if group.purpose == "gateway"), hosts[0] if hosts else None)
+        for group in hosts:
+            opened = {rule.cidr for rule in group.rules if rule.cidr and _lets_in(rule, port)}
+            for cidr in sorted(opened):
+                if not any(ipaddress.IPv4Network(cidr).subnet_of(source) for source in sources):
+                    yield Finding(f"{group.name}: {cidr} may reach health port {port}", ("balancer", "health_port"))
+            unseen = [str(source) for source in sources if str(source) not in opened]
+            if group is entrance and unseen:
+                text = f"{group.name}: the balancer's {', '.join(unseen)} cannot see health port {port}"
+                yield Finding(text, ("balancer", "health_port"))
+
+
+def _balancer_ranges(region: PlannedRegion, balancer: PlannedBalancer) -> tuple[ipaddress.IPv4Network, ...]:
+    """Where its looks and requests come from: its switches; a CLB speaks from the range of the cloud's services."""
+    if balancer.kind == "clb":
+        return (ipaddress.IPv4Network(SERVICES),)
+    return tuple(
+        ipaddress.IPv4Network(switch.cidr) for switch in region.network.switches if switch.name in balancer.switches
+    )
+
+
+def _lets_in(rule: PlannedRule, port: int) -> bool:
+    if (rule.direction, rule.action) != ("ingress", "accept") or rule.protocol not in ("tcp", "all"):
+        return False
+    first, _, last = rule.ports.partition("/")
+    return rule.ports == "-1/-1" or int(first) <= port <= int(last)
 
 
 def ssh_key_given(plan: Plan) -> Iterator[Finding]:

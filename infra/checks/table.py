@@ -31,6 +31,7 @@ CHECKS: Final[dict[str, Check]] = {
     "secrets-referenced": cloud.secrets_referenced,
     "wheel-digest-given": cloud.wheel_digest_given,
     "security-least-exposure": exposure.security_least_exposure,
+    "health-port-guarded": exposure.health_port_guarded,
     "ssh-key-given": exposure.ssh_key_given,
     "placeholders-replaced": exposure.placeholders_replaced,
     "production-protected": exposure.production_protected,

@@ -22,6 +22,7 @@ from infra.engine import session
 from infra.engine.project import account, stacks
 from infra.engine.stacks import Stack, Summary
 from infra.local.report import Reporter
+from infra.naming import GLOBAL
 
 Port = Annotated[int | None, typer.Option(help="local only: instead of the blueprint's")]
 Workers = Annotated[int | None, typer.Option(help="local only: HTTP workers, instead of the blueprint's")]
@@ -88,24 +89,25 @@ def failover(
     to: Annotated[str, typer.Option(help="the region that takes writes from now on")],
     project: Folder = HERE,
 ) -> None:
-    """Let another region take writes; the lost one is not spoken to."""
+    """Let another region take writes; the lost one is not spoken to. One that failed is run again."""
     found, plan = _environment(name, project)
-    known = [region.name for region in plan.regions]
-    if to not in known:
-        raise Stop(f"--to {to}: the environment's regions are {', '.join(known)}")
-    if to == plan.region:
-        raise Stop(f"--to {to}: it takes writes already")
-    before = found.path.read_text()
-    _replace(found.path, edited(before, {"active": to}))
+    takers = [region.name for region in plan.regions if region.role != "backup"]
+    if to not in takers:
+        raise Stop(f"--to {to}: the environment's regions that hold a store are {', '.join(takers) or 'none'}")
+    told_already = to == plan.active
+    if not told_already:
+        _replace(found.path, edited(found.path.read_text(), {"active": to}))
     try:
         found, plan = _environment(name, project)
-        for part in (to, "global"):
-            for stack in _stacks(found, plan, part):
-                _report(stack, stack.up, "failover")
+        opened = _session(found)
+        parts = [opened.stack(stack) for stack in stacks(plan) if stack.part in (to, GLOBAL)]
+        changed = sum(_report(stack, stack.up, "failover").changed for stack in parts)
     except BaseException:
         Reporter().warn(f"failover is not complete: run it again. {found.path} says active: {to}")
         raise
     render(name, None, project)
+    if told_already and not changed:
+        raise Stop(f"--to {to}: it takes writes already, and nothing was left to do")
     Reporter().say(f"{to} takes writes: bring its hosts to their new server.toml; the other region returns read-only")
 
 

@@ -123,10 +123,9 @@ def _missing_secrets(found: Found, plan: Plan) -> list[Problem]:
             problems.append(Problem(str(file), 1, 1, "is not there", hint=f"kakera-infra init makes it ({stack.part})"))
             continue
         present = found.project.configuration(stack.name).get("kakera:secrets") or {}
+        rehearsal = found.project.mode(stack.name) == "rehearsal"
         problems += [
-            Problem(str(file), 1, 1, f"secret {secret.name!r} is missing: {secret.purpose}",
-                    hint="kakera-infra init generates what is missing and leaves the rest")
-            for secret in plan.secrets
-            if stack.name in secret.stacks and secret.name not in present
+            Problem(str(file), 1, 1, finding.text, hint=finding.hint)
+            for finding in checks.missing_secrets(plan, stack.name, present, rehearsal=rehearsal)
         ]
     return problems

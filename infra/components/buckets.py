@@ -53,7 +53,8 @@ class Buckets(pulumi.ComponentResource):
             bucket=planned.name,
             storage_class=planned.storage_class,
             redundancy_type=planned.redundancy,
-            force_destroy=False,
+            # What lies there is nobody's data, and everybody's bucket fills: unprotected, it goes with what is in it.
+            force_destroy=planned.purpose in ("artifacts", "logs") and not planned.protect,
             lifecycle_rules=[lifecycle_rule(rule, versioned=planned.versioning) for rule in planned.lifecycle] or None,
             opts=pulumi.ResourceOptions(parent=self, protect=planned.protect, ignore_changes=list(SPLIT)),
         )

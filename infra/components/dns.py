@@ -34,7 +34,8 @@ class DnsArgs:
 
 
 class Dns(pulumi.ComponentResource):
-    """`names` by the record's name: the full name. The traffic manager's answers are under its own name in the domain.
+    """`names` by the record's name: the full name. The traffic manager's answers are under its own name in the domain,
+    and a record that points there waits for it.
 
     Raises: ValueError when a value is missing, or there is no pool.
     """
@@ -45,6 +46,8 @@ class Dns(pulumi.ComponentResource):
         super().__init__("kakera:cloud:Dns", name, None, opts)
         self._args = args
         self.names = {}
+        if args.plan.traffic_manager is not None:
+            self._traffic(args.plan.traffic_manager)
         for planned in args.plan.records:
             record = alicloud.dns.AlidnsRecord(
                 planned.name,
@@ -56,13 +59,13 @@ class Dns(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
             self.names[planned.name] = _made(record, full_name(planned.record, args.plan.domain))
-        if args.plan.traffic_manager is not None:
-            self._traffic(args.plan.traffic_manager)
         self.register_outputs({"names": self.names})
 
     def _value(self, name: str, planned: Known) -> pulumi.Input[str]:
         if isinstance(planned, str):
-            return planned
+            traffic = self._args.plan.traffic_manager
+            ours = traffic is not None and planned == full_name(traffic.name, self._args.plan.domain)
+            return self.names[traffic.name] if traffic is not None and ours else planned
         if name not in self._args.values:
             raise ValueError(f"{name}: its value is output {planned.from_output!r}, which was not given")
         return self._args.values[name]
@@ -84,16 +87,16 @@ class Dns(pulumi.ComponentResource):
             public_cname_mode="CUSTOM",
             public_rr=planned.name,
             public_zone_name=self._args.plan.domain,
-            public_user_domain_name=self._args.plan.domain,
+            public_user_domain_name=planned.serves or self._args.plan.domain,
             ttl=TRAFFIC_TTL_S,
             opts=pulumi.ResourceOptions(parent=self),
         )
         pools = [self._pool(planned, gtm, region, address) for region, address in planned.pools]
         kind = _kind(self._args.plan, planned.pools[0][1])
-        alicloud.dns.AccessStrategy(
+        strategy = alicloud.dns.AccessStrategy(
             f"{planned.name}-strategy", strategy_args(planned, gtm.id, kind, pools), pulumi.ResourceOptions(parent=self)
         )
-        self.names[planned.name] = _made(gtm, full_name(planned.name, self._args.plan.domain))
+        self.names[planned.name] = _made(strategy, full_name(planned.name, self._args.plan.domain))
 
     def _pool(
         self, planned: PlannedTrafficManager, gtm: alicloud.dns.GtmInstance, region: str, address: Known

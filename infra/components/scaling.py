@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -11,6 +11,7 @@ import pulumi_alicloud as alicloud
 
 from infra.blueprint.cloud import PlannedScaling
 from infra.components.compute import SYSTEM_CATEGORY, SYSTEM_LEVEL, encoded
+from infra.components.ordering import after
 
 CPU_PERCENT: Final = 60.0  # a gateway spends its time on TLS and hashing
 WARMUP_S: Final = 300  # wheel, settings, start: no figure of a younger one counts
@@ -31,7 +32,7 @@ class Entrance:
 class ScalingArgs:
     """Everything by the Plan's names; `user_data` is plain text.
 
-    `protect`: neither `destroy` nor the cloud's console removes the group.
+    `protect`: neither `destroy` nor the cloud's console removes the group. `made`: what a gateway fetches at its start.
     """
 
     plan: PlannedScaling
@@ -43,6 +44,7 @@ class ScalingArgs:
     entrance: Entrance | None
     protect: bool
     role_names: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)  # missing: the role's name in the Plan
+    made: Sequence[pulumi.Resource] = ()
 
 
 class Scaling(pulumi.ComponentResource):
@@ -58,7 +60,7 @@ class Scaling(pulumi.ComponentResource):
         super().__init__("kakera:cloud:Scaling", name, None, opts)
         self._args = args
         self._opts = pulumi.ResourceOptions(parent=self)
-        group = self._group(args.plan, self._template(args.plan))
+        group = self._group(args.plan, after(self._template(args.plan), args.made))
         self.scaling_group_id = group.id
         self._drain(args.plan)
         self._rule(args.plan)

@@ -1,8 +1,9 @@
 """Plan -> the files a host reads. Pure: text in, text out."""
 
 from infra.render.cloudinit import cloud_init
+from infra.render.credentials import secret_files, secrets_of
 from infra.render.environment import endpoints, everything, host_files
-from infra.render.gateways import cloud_init_gateway, gateway_settings, gateway_toml
+from infra.render.gateways import cloud_init_gateway, gateway_secrets, gateway_settings, gateway_toml
 from infra.render.inventory import KNOWN_AFTER_UP, inventory
 from infra.render.picture import picture
 from infra.render.server import server_toml
@@ -14,11 +15,14 @@ __all__ = [
     "cloud_init_gateway",
     "endpoints",
     "everything",
+    "gateway_secrets",
     "gateway_settings",
     "gateway_toml",
     "host_files",
     "inventory",
     "picture",
+    "secret_files",
+    "secrets_of",
     "server_toml",
     "units",
 ]

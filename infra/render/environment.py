@@ -15,6 +15,7 @@ from infra.blueprint.plan import Plan, PlannedHost
 from infra.render.cloudinit import cloud_init
 from infra.render.gateways import cloud_init_gateway, gateway_toml
 from infra.render.inventory import KNOWN_AFTER_UP, inventory
+from infra.render.onprem import onprem_files
 from infra.render.server import HTTPS_PORT, server_toml
 from infra.render.units import units
 
@@ -28,6 +29,7 @@ def everything(plan: Plan, outputs: Mapping[str, Outputs]) -> dict[str, str]:
         "plan.json": plans.dump(plan),
         "inventory.yaml": inventory(plan, outputs),
         "endpoints.json": endpoints(plan, outputs),
+        **onprem_files(plan, outputs),
     }
     for host in plan.hosts:
         found |= {f"hosts/{host.name}/{path}": text for path, text in host_files(plan, host).items()}

@@ -18,6 +18,7 @@ from infra import naming
 from infra.blueprint.cloud import PlannedRegion, PlannedScaling
 from infra.blueprint.plan import Plan, PlannedHost, PlannedHttp
 from infra.render.cloudinit import PACKAGES, base, bounded
+from infra.render.credentials import secrets_of
 from infra.render.server import settings
 from infra.render.template import render, source
 from infra.render.units import units
@@ -51,6 +52,11 @@ def gateway_settings(plan: Plan, region: str, files: Mapping[str, str]) -> str:
     if strange := sorted(files.keys() - wanted - {LOCK}):
         raise ValueError(f"settings of {host.name}: {', '.join(strange)} does not belong there")
     return json.dumps({"server.toml": gateway_toml(plan, region), **files}, indent=1, sort_keys=True) + "\n"
+
+
+def gateway_secrets(plan: Plan, region: str) -> tuple[str, ...]:
+    """Names of the secrets whose files `gateway_settings` wants. Raises: KeyError when the region has no group."""
+    return secrets_of(plan, tls=_host(plan, *_group(plan, region)).tls)
 
 
 def cloud_init_gateway(plan: Plan, region: str) -> str:

@@ -253,6 +253,34 @@ def _with_rule(plan: Plan, **changes: Any) -> Plan:
     return plan.model_copy(update={"regions": (region.model_copy(update={"security_groups": (group,)}),)})
 
 
+def _with_entrance(plan: Plan, change: Callable[[PlannedRule], PlannedRule | None]) -> Plan:
+    """Each rule of the storage hosts as `change` has it; None: without it."""
+    region = plan.regions[0]
+    groups = tuple(
+        group.model_copy(update={"rules": tuple(made for rule in group.rules if (made := change(rule)) is not None)})
+        if group.purpose == "storage"
+        else group
+        for group in region.security_groups
+    )
+    return plan.model_copy(update={"regions": (region.model_copy(update={"security_groups": groups}),)})
+
+
+def _with_health_open(plan: Plan) -> Plan:
+    """To a client's range beside the balancer's."""
+    return _with_entrance(
+        plan, lambda rule: rule.model_copy(update={"cidr": "10.9.0.0/16"}) if rule.ports == "9080/9080" else rule
+    )
+
+
+def _with_all_ports_open(plan: Plan) -> Plan:
+    opened = {"cidr": "10.0.0.0/8", "ports": "-1/-1", "protocol": "all"}
+    return _with_entrance(plan, lambda rule: rule.model_copy(update=opened) if rule.ports == "9000/9000" else rule)
+
+
+def _with_health_closed(plan: Plan) -> Plan:
+    return _with_entrance(plan, lambda rule: None if rule.ports == "9080/9080" else rule)
+
+
 def _with_disk_role(plan: Plan) -> Plan:
     region = plan.regions[0]
     keys = region.keys.model_copy(update={"disk_role": "mine"})
@@ -274,6 +302,9 @@ def _with_disks(plan: Plan) -> Plan:
         ("secrets-referenced", _without_secrets),
         ("security-least-exposure", lambda plan: _with_rule(plan, description="")),
         ("security-least-exposure", lambda plan: _with_rule(plan, description="only allows, nothing dropped")),
+        ("health-port-guarded", _with_health_open),
+        ("health-port-guarded", _with_all_ports_open),
+        ("health-port-guarded", _with_health_closed),
         ("disk-encryption-preflight", _with_disk_role),
         ("disks-attachable", _with_disks),
     ],
@@ -284,6 +315,18 @@ def test_a_damaged_plan_is_found(check: str, damage: Callable[[Plan], Plan]) -> 
     )
     assert outcome(sound, check).verdict is Verdict.PASS
     assert outcome(damage(sound), check).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("kind", ["nlb", "alb", "clb"])
+@pytest.mark.parametrize("gateways", [{}, {"per_zone": 1}, {"scaling": True}])
+def test_every_balancer_sees_the_health_of_its_hosts(kind: str, gateways: dict[str, Any]) -> None:
+    plan = cloud_plan(balancer={"kind": kind, "certificate": "c", "public": True}, gateways=gateways)
+    assert outcome(plan, "health-port-guarded").verdict is Verdict.PASS, outcome(plan, "health-port-guarded").detail
+    closed = cloud_plan(balancer={"kind": kind, "certificate": "c"}, gateways=gateways)
+    region = closed.regions[0]
+    empty = tuple(group.model_copy(update={"rules": ()}) for group in region.security_groups)
+    broken = closed.model_copy(update={"regions": (region.model_copy(update={"security_groups": empty}),)})
+    assert "cannot see health port 9080" in outcome(broken, "health-port-guarded").detail
 
 
 def test_outputs_are_asked_for_in_the_stack_that_makes_them() -> None:
@@ -297,7 +340,13 @@ def test_outputs_are_asked_for_in_the_stack_that_makes_them() -> None:
 
 
 def test_every_check_is_tested_and_says_what_it_proves() -> None:
-    damaged = {"outputs-produced", "secrets-referenced", "disk-encryption-preflight", "disks-attachable"}
+    damaged = {
+        "disk-encryption-preflight",
+        "disks-attachable",
+        "health-port-guarded",
+        "outputs-produced",
+        "secrets-referenced",
+    }
     elsewhere = {"zone-holds-fragments", "profile-supported", "plain-http-stays-home"}  # above; in test_checks.py
     assert set(CHECKS) == {boundary[0] for boundary in BOUNDARIES} | damaged | elsewhere
     assert all((check.__doc__ or "").strip().endswith((".", ").")) for check in CHECKS.values())

@@ -19,6 +19,7 @@ from infra.blueprint.expand import expand
 from infra.blueprint.model import Blueprint
 from infra.blueprint.plan import Plan
 from infra.checks.cloud import outputs_produced, secrets_referenced
+from infra.render import server_toml
 from tests.infra.cloud_blueprints import BEIJING, HANGZHOU, ROOM, SHIPPED, cloud, cloud_plan, clouds, shipped
 
 # What is told apart by name and depends on nothing else: it must be the very same after anything was added.
@@ -130,7 +131,26 @@ def test_adding_gateways_moves_nothing(blueprint: Blueprint, more: int) -> None:
     start = blueprint.gateways.model_copy(update={"scaling": False, "per_zone": max(1, blueprint.gateways.per_zone)})
     grown = start.model_copy(update={"per_zone": start.per_zone + more})
     before = blueprint.model_copy(update={"gateways": start})
-    assert_nothing_moved(before, blueprint.model_copy(update={"gateways": grown}))
+    after = blueprint.model_copy(update={"gateways": grown})
+    assert_nothing_moved(before, after)
+    # What a host reads, its list of drives above all, is the same to the last byte.
+    old, new = expand(before), expand(after)
+    for host in old.hosts[:2]:
+        assert server_toml(new, host_name=host.name) == server_toml(old, host_name=host.name)
+    # And from none to some, hosts and drives stay where they are.
+    none = expand(blueprint.model_copy(update={"gateways": start.model_copy(update={"per_zone": 0})}))
+    assert {host.name: host for host in none.hosts}.items() <= {host.name: host for host in new.hosts}.items()
+
+
+@given(clouds(), st.integers(1, 5))
+@settings(max_examples=20)
+def test_a_group_that_may_grow_moves_nothing(blueprint: Blueprint, more: int) -> None:
+    balancer = blueprint.balancer.model_copy(update={"kind": "nlb"})
+    start = blueprint.gateways.model_copy(update={"scaling": True})
+    before = blueprint.model_copy(update={"gateways": start, "balancer": balancer})
+    grown = start.model_copy(update={"max": start.max + more})
+    old, new = standing(expand(before)), standing(expand(before.model_copy(update={"gateways": grown})))
+    assert {key for key in old if old[key] != new.get(key)} <= {key for key in old if key[0] == "PlannedScaling"}
 
 
 @given(clouds())
@@ -242,12 +262,47 @@ def test_the_private_path_to_oss_has_its_way_back() -> None:
 
 
 def test_a_custom_domain_needs_no_tunnel() -> None:
-    room = {**ROOM, "path": "custom-domain", "domain": "cold.kakera.test", "certificate": "cert-1"}
+    room = {**ROOM, "path": "custom-domain", "domain": "cold.eu.kakera.test", "certificate": "cert-1"}
     host = {"name": "one", "zone": "rack", "drives": 9, "address": "192.168.10.5"}
     backup = {**HANGZHOU, "role": "backup"}
-    plan = cloud_plan(regions=[backup], hosts=[host], onprem=room, survive="drive")
+    dns = {"domain": "kakera.test", "ttl_s": 300}
+    plan = cloud_plan(regions=[backup], hosts=[host], onprem=room, survive="drive", dns=dns)
     assert plan.regions[0].vpn is None
-    assert plan.regions[0].oss_path and plan.regions[0].oss_path.endpoint == "cold.kakera.test"
+    path = plan.regions[0].oss_path
+    assert path and (path.endpoint, path.zone, path.ttl_s) == ("cold.eu.kakera.test", "kakera.test", 300)
+    assert path.bucket in {bucket.name for bucket in plan.regions[0].buckets}
+    assert plan.joint is None, "there is no balancer to give a name to"
+
+
+def test_what_may_be_copied_is_encrypted_so_that_it_can_be() -> None:
+    def tier(**fields: Any) -> str:
+        region = cloud_plan(**fields).regions[0]
+        return next(bucket.encryption for bucket in region.buckets if bucket.purpose == "tier")
+
+    assert tier(regions=[HANGZHOU, BEIJING]) == "AES256"
+    assert tier(regions=[HANGZHOU]) == "AES256", "a region that is added would find objects that cannot be copied"
+    assert tier(tier={"replicate": False}) == "KMS"
+    assert tier(keys={"mode": "instance"}, regions=[HANGZHOU, BEIJING]) == "KMS"
+
+
+def test_behind_a_traffic_manager_the_stores_name_leads_to_it() -> None:
+    dns = {"domain": "kakera.test", "traffic_manager": True}
+    for order in (["cn-hangzhou", "cn-beijing"], ["cn-beijing", "cn-hangzhou"]):
+        plan = cloud_plan(regions=[HANGZHOU, BEIJING], dns=dns, active=order[0], balancer={"port": 8443})
+        assert plan.joint and plan.joint.dns and plan.joint.dns.traffic_manager
+        traffic = plan.joint.dns.traffic_manager
+        assert [region for region, _ in traffic.pools] == order
+        assert (traffic.port, traffic.serves) == (8443, "s3.kakera.test")
+        records = {record.record: (record.type, record.value) for record in plan.joint.dns.records}
+        assert records["s3"] == records["*.s3"] == ("CNAME", f"{traffic.name}.kakera.test")
+        assert records["s3-cn-hangzhou"][1] == dict(traffic.pools)["cn-hangzhou"]
+
+
+@pytest.mark.parametrize(("kind", "origin"), [("nlb", "domain"), ("alb", "domain"), ("clb", "ipaddr")])
+def test_the_edge_reads_from_what_the_balancer_has(kind: str, origin: str) -> None:
+    balancer = {"kind": kind, "public": True, "certificate": "c"}
+    plan = cloud_plan(cdn={"domain": "a.kakera.test"}, balancer=balancer)
+    assert plan.joint and plan.joint.cdn and plan.joint.cdn.origin_type == origin
 
 
 def test_the_server_may_use_its_bucket_and_its_key_and_nothing_else() -> None:
@@ -258,7 +313,12 @@ def test_the_server_may_use_its_bucket_and_its_key_and_nothing_else() -> None:
     actions = [action for policy in roles["server"].policies for s in policy.statements for action in s.actions]
     assert not [action for action in actions if "*" in action or action.startswith("ess:")]
     gateway = [action for policy in roles["gateway"].policies for s in policy.statements for action in s.actions]
-    assert any(action.startswith("ess:") for action in gateway)
+    assert {action for action in gateway if action.startswith("ess:")} == {
+        "ess:CompleteLifecycleAction",
+        "ess:DescribeLifecycleActions",
+        "ess:DescribeScalingActivities",
+        "ess:DescribeScalingInstances",
+    }, "what render/templates/gateway.py asks for"
 
 
 def test_hosts_are_reached_from_the_balancer_alone() -> None:
@@ -278,10 +338,11 @@ def test_hosts_are_reached_from_the_balancer_alone() -> None:
 @pytest.mark.parametrize(
     ("fields", "wanted"),
     [
-        ({}, {"mode", "vpc_id", "switch_ids", "nat_address", "security_group_ids", "bucket_endpoints", "host_ids",
-              "host_addresses", "balancer_id", "balancer_address"}),
+        ({}, {"mode", "vpc_id", "switch_ids", "route_table_id", "nat_address", "security_group_ids", "bucket_endpoints",
+              "host_ids", "host_addresses", "disk_ids", "balancer_id", "balancer_address"}),
         ({"balancer": {"kind": "none"}, "tier": {"enabled": False}, "network": {"nat": False}},
-         {"mode", "vpc_id", "switch_ids", "security_group_ids", "host_ids", "host_addresses"}),
+         {"mode", "vpc_id", "switch_ids", "route_table_id", "security_group_ids", "host_ids", "host_addresses",
+          "disk_ids"}),
     ],
 )
 def test_outputs_are_those_of_the_slices(fields: dict[str, Any], wanted: set[str]) -> None:

@@ -97,6 +97,10 @@ def test_messages(old: str, new: str, message: str, hint: str) -> None:
         ({"onprem": ROOM, "interconnect": {"kind": "vpn"}}, "a machine room without `hosts`"),
         ({"onprem": ROOM, "hosts": [{"name": "a", "zone": "a", "drives": 1}]}, "leads through a VPN"),
         ({"onprem": {**ROOM, "path": "custom-domain"}}, "onprem.domain: missing"),
+        (
+            {"onprem": {**ROOM, "path": "custom-domain", "domain": "a.example.org"}, "dns": {"domain": "example.com"}},
+            "is not in a domain that `dns` serves",
+        ),
         ({"keys": {"mode": "default-cmk"}}, "keys.existing: no key for cn-hangzhou"),
         ({"keys": {"hsm": True}}, "a hardware module needs mode instance"),
         ({"gateways": {"min": 7}}, "gateways.min: 7 is more than max"),

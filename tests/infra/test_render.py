@@ -26,7 +26,9 @@ from infra.render import (
 from infra.render.cloudinit import MAX_BYTES
 from infra.render.units import mount_unit
 from tests.golden.blueprints import names, planned
+from tests.infra.cloud_blueprints import HANGZHOU, ROOM, cloud_plan
 
+VPN_GUIDE = "onprem/path.md"
 WANTED_BYTES = 16 * 1024
 CLOUD_BYTES = 24 * 1024  # 32 KiB of base64
 
@@ -221,18 +223,46 @@ def test_no_output_that_a_template_does_not_name_is_rendered(name: str) -> None:
         database_address=marker, nat_address=marker, vpn_address=marker, host_ids={"x": marker},
     )  # fmt: skip
     files = everything(plan, {region.name: stray for region in plan.regions} | {"global": stray})
-    assert not [path for path, text in files.items() if marker in text]
+    named = [path for path, text in files.items() if marker in text]
+    assert named == ([VPN_GUIDE] if name == "hybrid" else []), "where the room's device finds the tunnels, alone"
 
 
 @pytest.mark.parametrize("name", names())
 def test_secrets_are_named_and_never_held(name: str) -> None:
-    """No file but the Plan itself so much as names a planned secret; settings name files, below one folder."""
+    """No file but the Plan, and the guide to where a key is kept, so much as names a planned secret; settings name
+    files, below one folder."""
     plan = planned(name)
     files = everything(plan, {})
     for path, text in files.items():
         assert "PRIVATE KEY" not in text and "secret_access_key =" not in text, path
-        if path != "plan.json":
+        if path not in ("plan.json", VPN_GUIDE):
             assert not [secret.name for secret in plan.secrets if secret.name in text], path
+
+
+def test_the_machine_room_is_told_every_route_name_and_resolver() -> None:
+    plan = planned("hybrid")
+    region = plan.regions[0]
+    assert region.oss_path and region.vpn
+    known = Outputs(vpn_address="198.18.0.7", vpn_standby_address="198.18.0.8")
+    text = everything(plan, {region.name: known})[VPN_GUIDE]
+    lines = text.splitlines()
+    for fact in (*region.oss_path.routes, *region.oss_path.names):
+        assert f"- `{fact}`" in lines
+    for fact in (*region.oss_path.resolvers, *region.vpn.local_cidrs, *region.vpn.remote_cidrs, "192.168.10.14"):
+        assert fact in text
+    assert "| master | 198.18.0.7 | secret `vpn-master-key` |" in lines
+    assert "| slave | 198.18.0.8 | secret `vpn-slave-key` |" in lines
+    assert KNOWN_AFTER_UP in everything(plan, {})[VPN_GUIDE]
+    assert all(VPN_GUIDE not in everything(planned(name), {}) for name in names() if name != "hybrid")
+
+
+def test_the_machine_room_with_a_domain_of_its_own_needs_no_route() -> None:
+    room = {**ROOM, "path": "custom-domain", "domain": "cold.kakera.test", "certificate": "cert-1"}
+    host = {"name": "one", "zone": "rack", "drives": 9, "address": "192.168.10.5"}
+    backup, dns = {**HANGZHOU, "role": "backup"}, {"domain": "kakera.test"}
+    text = everything(cloud_plan(regions=[backup], hosts=[host], onprem=room, survive="drive", dns=dns), {})[VPN_GUIDE]
+    assert "as `cold.kakera.test`" in text and "certificate cert-1" in text and "192.168.10.5" in text
+    assert "tunnel" not in text and KNOWN_AFTER_UP not in text
 
 
 def test_a_replica_names_the_store_that_takes_changes() -> None:

@@ -14,6 +14,7 @@ import pulumi_alicloud as alicloud
 from pulumi.runtime import mocks, rpc, stack
 from pulumi.runtime.proto import resource_pb2
 
+RECORD_LIMIT_S: Final = 60  # a build takes milliseconds; what waits for an answer that never comes is a failure
 # What the cloud alone knows and components read; everything else is None, as after a field was never filled.
 COMPUTED: Final[Mapping[str, Mapping[str, Any]]] = {
     "alicloud:ecs/eipAddress:EipAddress": {"ipAddress": "198.51.100.7"},
@@ -58,7 +59,7 @@ def record(
     """
     # A thread of its own is a context of its own: no record sees the root, the monitor or the loop of another.
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, _recorded(build, region, computed)).result()
+        return pool.submit(asyncio.run, asyncio.wait_for(_recorded(build, region, computed), RECORD_LIMIT_S)).result()
 
 
 def named(found: Iterable[Recorded], name: str) -> Recorded:

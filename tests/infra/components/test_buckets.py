@@ -67,6 +67,15 @@ def test_a_bucket_is_closed() -> None:
     assert only(made, "Bucket").inputs["forceDestroy"] is False
 
 
+@pytest.mark.parametrize(
+    ("purpose", "protect", "goes"),
+    [("logs", False, True), ("artifacts", False, True), ("tier", False, False), ("logs", True, False)],
+)
+def test_only_what_is_nobodys_data_goes_with_its_bucket(purpose: Any, protect: bool, goes: bool) -> None:
+    planned = LOGS.model_copy(update={"purpose": purpose, "protect": protect})
+    assert only(children(built(planned)[0], "Buckets"), "Bucket").inputs["forceDestroy"] is goes
+
+
 def test_plain_http_is_denied_to_all_and_nothing_is_allowed() -> None:
     (statement,) = json.loads(https_only("b"))["Statement"]
     assert statement["Effect"] == "Deny"

@@ -79,6 +79,17 @@ def test_the_traffic_manager_prefers_the_first_pool() -> None:
     assert {one.inputs["type"] for one in of_type(made, "AddressPool")} == {"DOMAIN"}
 
 
+def test_the_stores_name_leads_to_the_traffic_manager_once_it_answers() -> None:
+    store = entry("r-store", "store", "g-traffic.example.com")
+    traffic = TRAFFIC.model_copy(update={"serves": "store.example.com"})
+    plan = PLAN.model_copy(update={"records": (RECORDS[0], store), "traffic_manager": traffic})
+    made = children(built(plan)[0], "Dns")
+    assert named(made, "r-store").inputs["value"] == "g-traffic.example.com"
+    assert named(made, "r-store").depends_on("g-traffic-strategy")
+    assert not named(made, "r-a").depends_on("g-traffic-strategy")
+    assert only(made, "GtmInstance").inputs["publicUserDomainName"] == "store.example.com"
+
+
 def test_pools_are_probed_at_the_plans_port() -> None:
     traffic = TRAFFIC.model_copy(update={"port": 9000})
     made = children(built(PLAN.model_copy(update={"traffic_manager": traffic}))[0], "Dns")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import pulumi
+import pulumi_alicloud
 import pytest
 
 from infra.blueprint.cloud import PlannedMachine, PlannedScaling
@@ -29,7 +31,7 @@ PLAN = PlannedScaling(
     bucket="artifacts",
     wheel="kakera.whl",
     wheel_sha256="0" * 64,
-    settings_object="settings.toml",
+    settings_object="settings.json",
 )
 NLB = Entrance(kind="nlb", balancer_id="nlb-1", server_group_id="group-1", port=9000)
 
@@ -84,6 +86,27 @@ def test_a_gateway_is_as_closed_as_a_fixed_one() -> None:
     assert (disk["encrypted"], disk["kmsKeyId"], disk["deleteWithInstance"]) == (True, "key-1", True)
     assert base64.b64decode(sent["userData"]).decode() == "#cloud-config"
     assert sent["updateDefaultVersionNumber"] is True, "a new version would reach no gateway"
+
+
+def test_no_gateway_starts_before_what_it_fetches_is_there() -> None:
+    def build(opts: pulumi.ResourceOptions) -> None:
+        bucket = pulumi_alicloud.oss.Bucket("artifacts", opts=opts)
+        args = ScalingArgs(
+            plan=PLAN,
+            user_data="",
+            switch_ids={"h-shared": "vsw-h", "i-shared": "vsw-i"},
+            group_ids={"sg-gateway": "sg-1"},
+            key_id=None,
+            key_pair=None,
+            entrance=None,
+            protect=False,
+            made=(bucket,),
+        )
+        Scaling("scaling", args, opts)
+
+    group = only(record(build), "ScalingGroup")
+    assert group.depends_on("artifacts")
+    assert group.inputs["launchTemplateId"] == "gateways-template-id"
 
 
 def test_without_a_key_or_a_pair_of_ours() -> None:
