@@ -14,6 +14,7 @@ from infra import deploy  # noqa: E402
 def main() -> None:
     settings = deploy.read_settings(checkout=PROGRAM.parent)
     deploy.refuse_wrong_mode(settings)
+    deploy.refuse_wrong_state(settings)
     plan = deploy.checked_plan(settings)
     deploy.tag_everything(plan, settings.part)
     match settings.part:

@@ -6,11 +6,13 @@ The stack's configuration is typed in `infra/blueprint/stack.py`.
 from __future__ import annotations
 
 import datetime
+import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 import pulumi_alicloud as alicloud
@@ -18,15 +20,17 @@ from pulumi.runtime import rpc
 from pydantic import ValidationError
 
 from infra import checks, naming, render
-from infra.blueprint.cloud import Known, PlannedDns, PlannedGlobal, PlannedLogStore, PlannedRegion
+from infra.blueprint.cloud import Known, PlannedDns, PlannedGlobal, PlannedLogStore, PlannedRegion, PlannedScaling
 from infra.blueprint.plan import Plan
 from infra.blueprint.stack import NAMESPACE, Mode, StackConfig
 from infra.components import (
+    artifacts,
     balancer,
     buckets,
     cdn,
     cen,
     compute,
+    custom_domain,
     database,
     dns,
     identity,
@@ -41,6 +45,7 @@ from infra.components import (
 )
 
 Outputs = dict[str, Any]
+STATE_PAUSES_S: Final = (0.05, 0.2, 0.5, 1.0)  # a write takes milliseconds
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Settings:
     part: str
     mode: Mode
     secrets: pulumi.Output[Mapping[str, str]]
+    given: frozenset[str] = frozenset()  # names of the secrets
 
     def secret(self, name: str) -> pulumi.Output[str]:
         """One secret's value. Fails, naming the stack, when the configuration lacks it."""
@@ -78,6 +84,8 @@ def read_settings(*, checkout: Path) -> Settings:
         part=typed.part,
         mode=typed.mode,
         secrets=config.get_secret_object("secrets") or pulumi.Output.from_input({}),
+        # Names are no secrets, and are wanted before the first resource; an output is known after it.
+        given=frozenset(json.loads(pulumi.runtime.get_config(f"{NAMESPACE}:secrets") or "{}")),
     )
 
 
@@ -97,9 +105,7 @@ def refuse_wrong_state(settings: Settings) -> None:
 
     Asked of the engine itself, before any resource: it holds for a state that a failed first `up` left, too.
     """
-    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    told = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack}).value
-    for found in told["outputs"].values():
+    for found in _own_state().values():
         identity = found["outputs"].get("id")
         if not found["type"].startswith("alicloud:") or identity is None:
             continue
@@ -111,17 +117,45 @@ def refuse_wrong_state(settings: Settings) -> None:
             )
 
 
+def _own_state() -> Mapping[str, Any]:
+    """URN -> type and outputs of every resource that this stack's state has now.
+
+    A state in a folder is written in two steps, and the engine writes while this reads: then it is asked again.
+    """
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    for pause_s in (*STATE_PAUSES_S, None):
+        try:
+            told = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack}).value
+            found: Mapping[str, Any] = told["outputs"]
+            return found
+        except Exception as error:  # the SDK raises no narrower one
+            if pause_s is None or "failed to load checkpoint" not in str(error):
+                raise
+            time.sleep(pause_s)
+    raise AssertionError("the last one returned or raised")
+
+
 def checked_plan(settings: Settings) -> Plan:
-    """The Plan, every check passed or waived. Raises: pulumi.RunError with all findings, before any resource."""
+    """The Plan, every check passed or waived, and no secret of this stack missing.
+
+    Raises: pulumi.RunError with all findings, before any resource.
+    """
     try:
         text = settings.blueprint.read_text()
     except OSError as error:
         raise pulumi.RunError(f"kakera:blueprint {settings.blueprint} cannot be read: {error.strerror}") from error
     review = checks.review(text, name=str(settings.blueprint), today=datetime.date.today())
-    if review.problems or review.plan is None:
-        lines = [str(problem) for problem in review.problems]
+    lines = [str(problem) for problem in review.problems]
+    lines += _missing_secrets(review.plan, settings) if review.plan else []
+    if lines or review.plan is None:
         raise pulumi.RunError("\n".join(["nothing is created while something is wrong:", *lines]))
     return review.plan
+
+
+def _missing_secrets(plan: Plan, settings: Settings) -> list[str]:
+    stack = next((region.stack for region in plan.regions if region.name == settings.part), "")
+    found = checks.missing_secrets(plan, stack, settings.given, rehearsal=settings.mode == "rehearsal")
+    return [f"{finding.text}\n  hint: {finding.hint}" for finding in found]
 
 
 def tag_everything(plan: Plan, part: str) -> None:
@@ -206,6 +240,7 @@ class _Region:
         self._key_id = held.key_id
         self._outputs |= {"key_id": held.key_id, "key_arn": held.key_arn}
         stored = buckets.Buckets("buckets", buckets.BucketsArgs(planned.buckets, held.key_id), self._opts)
+        self._bucket_names = stored.names
         self._outputs["bucket_endpoints"] = stored.endpoints
         if planned.database is not None:
             base = database.Database(
@@ -279,32 +314,74 @@ class _Region:
             entrance = scaling.Entrance(planned.balancer.kind, made.balancer_id, made.server_group_id, port)
             self._outputs |= {"balancer_id": made.balancer_id, "balancer_address": made.address}
         if planned.compute is not None and planned.compute.scaling is not None:
-            gateways = scaling.Scaling(
-                "scaling",
-                scaling.ScalingArgs(
-                    plan=planned.compute.scaling,
-                    user_data=render.cloud_init_gateway(self._plan, planned.name),
-                    switch_ids=self._switch_ids,
-                    group_ids=self._group_ids,
-                    key_id=self._key_id,
-                    key_pair=self._compute.key_pair,
-                    entrance=entrance,
-                    protect=planned.protect,
-                    role_names=self._role_names,
-                ),
-                self._opts,
-            )
-            self._outputs["scaling_group_id"] = gateways.scaling_group_id
+            self._gateways(planned.compute.scaling, entrance)
+        self._room()
+
+    def _gateways(self, planned: PlannedScaling, entrance: scaling.Entrance | None) -> None:
+        gateways = scaling.Scaling(
+            "scaling",
+            scaling.ScalingArgs(
+                plan=planned,
+                user_data=render.cloud_init_gateway(self._plan, self._planned.name),
+                switch_ids=self._switch_ids,
+                group_ids=self._group_ids,
+                key_id=self._key_id,
+                key_pair=self._compute.key_pair,
+                entrance=entrance,
+                protect=self._planned.protect,
+                role_names=self._role_names,
+                made=self._artifacts(planned).made,
+            ),
+            self._opts,
+        )
+        self._outputs["scaling_group_id"] = gateways.scaling_group_id
+
+    def _artifacts(self, planned: PlannedScaling) -> artifacts.Artifacts:
+        """The settings that a gateway fetches: with secrets in it, and so a secret as a whole."""
+        plan, name = self._plan, self._planned.name
+
+        def text(values: Mapping[str, str]) -> str:
+            return render.gateway_settings(plan, name, render.secret_files(plan, values))
+
+        secrets = {secret: self._settings.secret(secret) for secret in render.gateway_secrets(plan, name)}
+        bucket = next(found for found in self._planned.buckets if found.name == planned.bucket)
+        return artifacts.Artifacts(
+            "artifacts",
+            artifacts.ArtifactsArgs(
+                name=f"{planned.name}-settings",
+                bucket=self._bucket_names[planned.bucket],
+                key=planned.settings_object,
+                settings=pulumi.Output.all(**secrets).apply(text),
+                encryption=bucket.encryption,
+                key_id=self._key_id,
+            ),
+            self._opts,
+        )
+
+    def _room(self) -> None:
+        """What leads to the machine room, and from there to the bucket."""
+        planned = self._planned
         if planned.vpn is not None:
             secrets = {tunnel.secret: self._settings.secret(tunnel.secret) for tunnel in planned.vpn.tunnels}
             joined = interconnect.Vpn(
                 "vpn",
                 interconnect.VpnArgs(
-                    planned.vpn, vpc_id, self._switch_ids, secrets, route_table_id=self._network.route_table_id
+                    planned.vpn,
+                    self._network.vpc_id,
+                    self._switch_ids,
+                    secrets,
+                    route_table_id=self._network.route_table_id,
                 ),
                 self._opts,
             )
             self._outputs |= {"vpn_address": joined.address, "vpn_standby_address": joined.standby_address}
+        path = planned.oss_path
+        if path is not None and path.kind == "custom-domain":
+            custom_domain.CustomDomain(
+                "path",
+                custom_domain.CustomDomainArgs(path, self._bucket_names[path.bucket], planned.name),
+                self._opts,
+            )
 
 
 def _log_stores(planned: PlannedRegion) -> tuple[PlannedLogStore, ...]:
@@ -351,7 +428,8 @@ def _cdn_args(planned: PlannedGlobal, told: _Told, opts: pulumi.ResourceOptions)
     if planned.cdn.log is not None:
         made = logs.Logs("logs", logs.LogsArgs(planned.log_project, (planned.cdn.log,)), opts)
         log = cdn.CdnLog(project=made.project, store=made.stores[planned.cdn.log.store], region=planned.region)
-    return cdn.CdnArgs(plan=planned.cdn, origin=told.known(planned.cdn.origin), log=log)
+    origin = told.known(planned.cdn.origin)
+    return cdn.CdnArgs(plan=planned.cdn, origin=origin, origin_type=planned.cdn.origin_type, log=log)
 
 
 def _dns_values(planned: PlannedDns, told: _Told) -> dict[str, pulumi.Input[str]]:

@@ -1,6 +1,6 @@
 """The one list of what `make check`, `make test` and the full runs do, and the small runner behind them.
 
-    python -m tests.suites test|check|fault|clients|model|NAME
+    python -m tests.suites test|check|fault|clients|engine|model|NAME
 
 Every step has a bound: one that hangs is killed with all it started and counts as failed. A suite whose folder is not
 there yet is named and passed over. The last line printed is `tests: N passed, N failed, N skipped`.
@@ -55,11 +55,15 @@ TEST = (
     Step("fault", SLICE, ("fault",), limit_s=360),
     Step("clients", SLICE, ("clients",), limit_s=300),
     Step("bench", SLICE, ("bench",), limit_s=180),
+    # Found on PATH or in the cache in a second; built once a machine, in minutes.
+    Step("engine-build", (sys.executable, "-m", "tests.engine"), limit_s=1200),
+    Step("engine", PARALLEL, ("engine",), limit_s=600),
 )
 RUNS: dict[str, tuple[Step, ...]] = {
     "check": CHECK,
     "test": TEST,
     "fault": (Step("fault-full", PYTEST, ("fault",), limit_s=4 * 3600, environment=FULL),),
+    "engine": (Step("engine-full", (*PYTEST, "-n", "2"), ("engine",), limit_s=3600, environment=FULL),),
     "clients": (Step("clients-full", PYTEST, ("clients",), limit_s=3600, environment=FULL),),
     "model": (Step("model-full", PYTEST, ("model",), limit_s=3600, environment=FULL),),
 }

@@ -11,7 +11,7 @@ from typing import Any
 from pulumi import automation as auto
 from pulumi.automation import events
 
-from infra.engine.environment import Mode
+from infra.blueprint.stack import Mode
 from infra.engine.programs import EngineError
 from infra.engine.project import Project, StackName
 from infra.naming import of_rehearsal
@@ -51,16 +51,22 @@ class Kept:
 
 @dataclass
 class _Watch:
-    """Turns the engine's events into steps to show and errors to report."""
+    """Turns the engine's events into steps to show, errors to report, and what was done.
+
+    The engine's history would tell of the run before when there was nothing to do.
+    """
 
     on_step: OnStep
     errors: list[str] = field(default_factory=list)
+    changes: Mapping[Any, int] = field(default_factory=dict)
 
     def __call__(self, event: events.EngineEvent) -> None:
         if event.resource_pre_event is not None:
             metadata = event.resource_pre_event.metadata
             if metadata.op != auto.OpType.SAME:
                 self.on_step(f"{metadata.op.value} {metadata.urn.rpartition('::')[2]}")
+        if event.summary_event is not None:
+            self.changes = event.summary_event.resource_changes
         found = event.diagnostic_event
         if found is not None and found.severity == "error":
             self.errors.append(found.message.strip())
@@ -107,39 +113,39 @@ class Stack:
     def preview(self, on_step: OnStep) -> Summary:
         watch = _Watch(on_step)
         try:
-            done = self._stack().preview(on_event=watch, suppress_progress=True)
+            self._stack().preview(on_event=watch, suppress_progress=True)
         except auto.CommandError as error:
             raise EngineError(_words(error, watch.errors)) from error
-        return _summary(done.change_summary)
+        return _summary(watch.changes)
 
     def up(self, on_step: OnStep) -> Summary:
         watch = _Watch(on_step)
         try:
-            done = self._stack().up(on_event=watch, suppress_progress=True, show_secrets=False)
+            self._stack().up(on_event=watch, suppress_progress=True, show_secrets=False)
         except auto.CommandError as error:
             raise EngineError(_words(error, watch.errors)) from error
-        return _summary(done.summary.resource_changes)
+        return _summary(watch.changes)
 
     def refresh(self, on_step: OnStep) -> Summary:
         self._refuse_other_mode()
         watch = _Watch(on_step)
         try:
-            done = self._stack().refresh(on_event=watch, suppress_progress=True, show_secrets=False)
+            self._stack().refresh(on_event=watch, suppress_progress=True, show_secrets=False)
         except auto.CommandError as error:
             raise EngineError(_words(error, watch.errors)) from error
-        return _summary(done.summary.resource_changes)
+        return _summary(watch.changes)
 
     def destroy(self, on_step: OnStep) -> Summary:
         """Everything but what is protected and what that depends on (P6)."""
         self._refuse_other_mode()
         watch = _Watch(on_step)
         try:
-            done = self._stack().destroy(
+            self._stack().destroy(
                 on_event=watch, suppress_progress=True, show_secrets=False, exclude_protected=True
             )
         except auto.CommandError as error:
             raise EngineError(_words(error, watch.errors)) from error
-        return _summary(done.summary.resource_changes)
+        return _summary(watch.changes)
 
     def outputs(self) -> dict[str, Any]:
         """What the last `up` told; secrets masked by the engine."""
@@ -161,8 +167,10 @@ class Stack:
         for found in self.kept():
             made: Mode = "rehearsal" if of_rehearsal(found.id) else "real"
             if made != mode:
-                raise EngineError(f"{found.id} in the state of {self.name.name} was made in mode {made}, and kakera:mode "
-                                  f"says {mode}: a stack never changes its mode; make another environment")
+                raise EngineError(
+                    f"{found.id} in the state of {self.name.name} was made in mode {made}; kakera:mode says {mode}: "
+                    "a stack never changes its mode; make another environment with kakera-infra init"
+                )
 
     def _run(self, *arguments: str, given: str | None = None) -> str:
         done = subprocess.run(

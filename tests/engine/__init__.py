@@ -1,0 +1,1 @@
+"""Whole stacks on the real engine and the rehearsal's cloud."""
