@@ -408,7 +408,6 @@ def run_http(config: Config) -> int:
     paths = Paths.of(config)
     paths.make_private()
     metrics.prepare(paths.metrics)
-    paths.drain_mark.unlink(missing_ok=True)  # a server that is started is meant to serve
     try:
         http_services(config).run()
     except SystemExit as stop:

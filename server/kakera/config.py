@@ -237,18 +237,23 @@ def load_accounts(config: Config) -> tuple[Account, ...]:
 def read_secret(path: Path, what: str) -> bytes:
     """A file that nobody else may read. Raises: ConfigError."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise ConfigError(path, (f"{what} cannot be read: {error.strerror}",)) from error
-    with open(descriptor, "rb") as file:
-        # The mode is taken from the open file: what was checked is what is read.
-        status = os.fstat(file.fileno())
-        if status.st_mode & 0o077:
-            found = f"{status.st_mode & 0o777:04o}"
-            raise ConfigError(path, (f"has mode {found}, others could read the secret: chmod 600 {path}",))
-        if status.st_uid not in (os.geteuid(), 0):
-            raise ConfigError(path, (f"belongs to user id {status.st_uid}: chown it to the user the server runs as",))
-        return file.read(limits.MAX_CONFIG_BYTES)
+        with open(path, "rb", opener=_open_at_once) as file:
+            # The mode is taken from the open file: what was checked is what is read.
+            status = os.fstat(file.fileno())
+            if status.st_mode & 0o077:
+                found = f"{status.st_mode & 0o777:04o}"
+                raise ConfigError(path, (f"has mode {found}, others could read the secret: chmod 600 {path}",))
+            if status.st_uid not in (os.geteuid(), 0):
+                remedy = "chown it to the user the server runs as"
+                raise ConfigError(path, (f"belongs to user id {status.st_uid}: {remedy}",))
+            return file.read(limits.MAX_CONFIG_BYTES) or b""  # None: a pipe that nobody writes to
+    except (OSError, ValueError) as error:  # ValueError: no path at all
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(path, (f"{what} cannot be read: {reason}",)) from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK)
 
 
 def _read_account(entry: AccountEntry) -> Account:
@@ -344,20 +349,31 @@ def _server_problems(server: Server) -> Iterator[str]:
     yield from _listen_problems("server.listen", server.listen)
     if server.health_listen:
         yield from _listen_problems("server.health_listen", server.health_listen)
-        if server.health_listen.rpartition(":")[2] == server.listen.rpartition(":")[2]:
+        ports = {place.rpartition(":")[2].lstrip("0") for place in (server.listen, server.health_listen)}
+        if len(ports) == 1:
             yield f"server.health_listen = {server.health_listen!r}: is the port of server.listen, give it its own"
     if server.primary:
-        url = urlsplit(server.primary)
-        if url.scheme not in ("http", "https") or not url.netloc:
+        if not _is_plain_url(server.primary):
             yield f'server.primary = {server.primary!r}: write a URL such as "https://s3.example.com"'
         if not server.read_only:
             yield "server.primary: has a meaning with read_only = true alone"
 
 
+def _is_plain_url(text: str) -> bool:
+    """Of a host, and nothing in it that clients must not be told."""
+    try:
+        url = urlsplit(text)
+        named = url.hostname and url.port != 0
+    except ValueError:
+        return False
+    clean = text.isascii() and text.isprintable() and " " not in text and "@" not in url.netloc
+    return clean and bool(named) and url.scheme in ("http", "https")
+
+
 def _listen_problems(place: str, listen: str) -> Iterator[str]:
     host, _, port = listen.rpartition(":")
     remedy = 'write HOST:PORT such as "127.0.0.1:9000"'
-    if not host or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65_535:
+    if host in ("", "unix") or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65_535:
         yield f"{place} = {listen!r}: {remedy}"
     elif ":" in host and not (host.startswith("[") and host.endswith("]")):
         yield f"{place} = {listen!r}: put an IPv6 address in brackets, [::1]:9000"

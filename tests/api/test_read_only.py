@@ -71,3 +71,5 @@ def test_every_handler_is_on_one_side_or_the_other(world: World) -> None:
 def test_strangers_learn_nothing_of_it(world: World, replica: Any) -> None:
     answer = world.raw("PUT", "/bucket/key", headers={"Authorization": "AWS4-HMAC-SHA256 nonsense"}, signer=None)
     assert answer.status in (400, 403) and b"read-only" not in answer.body
+    answer = world.raw("PUT", "/bucket/key", signer=None)
+    assert answer.status == 403 and b"AccessDenied" in answer.body and b"example.com" not in answer.body

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kakera.base import limits
-from kakera.config import Account, Config, ConfigError, from_tree, load, load_accounts
+from kakera.config import Account, Config, ConfigError, from_tree, load, load_accounts, read_secret
 
 GOOD = """
 [server]
@@ -336,3 +336,25 @@ def _problems(tree: dict[str, Any]) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
         from_tree(tree, source=Path("f"))
     return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://[x", "https://x y", "https://x\nY: z", "https://user:secret@x", "https://x:99999", "ftp://x", "https://"],
+)
+def test_what_clients_are_told_is_a_plain_url(url: str) -> None:
+    assert "server.primary = " in refusals(("server.read_only", True), ("server.primary", url))
+
+
+def test_one_port_is_one_port_however_it_is_written() -> None:
+    assert "give it its own" in refusals(("server.health_listen", "127.0.0.1:09000"))
+
+
+def test_a_file_is_no_host() -> None:
+    assert "server.health_listen" in refusals(("server.health_listen", "unix:9080"))
+
+
+def test_a_secret_that_is_no_file(tmp_path: Path) -> None:
+    for path, why in ((tmp_path, "Is a directory"), (Path("/a\0b"), "null byte"), (tmp_path / "none", "No such file")):
+        with pytest.raises(ConfigError, match=why):
+            read_secret(path, "the key")

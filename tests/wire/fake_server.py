@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from kakera.base import limits
 from kakera.base.errors import Damaged
@@ -156,6 +158,8 @@ class FakeServices:
 
 
 def make_app() -> EdgeApp:
+    if Path(os.environ["PROMETHEUS_MULTIPROC_DIR"], "..", "broken").exists():
+        raise OSError("a worker that cannot begin")
     return create_app(FakeServices())
 
 

@@ -72,6 +72,11 @@ def test_draining_is_said_while_requests_are_served(whole: Whole) -> None:
     whole.wait_until("draining")
     objects.put(200)
     objects.check()
+    listened = whole.log().count("Listening at")
+    os.kill(whole.children()["http"], signal.SIGKILL)  # who is started again in its place goes on draining
+    eventually(lambda: whole.log().count("Listening at") > listened)
+    time.sleep(0.5)  # the worker of before is gone
+    whole.wait_until("draining")
     assert whole.command("admin", "drain", "--undo").returncode == 0
     whole.wait_until("ready")
     assert whole.command("admin", "drain").returncode == 0

@@ -4,9 +4,12 @@ library only."""
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import resource
 import signal
+import struct
+import termios
 from pathlib import Path
 
 from kakera.base import limits
@@ -44,6 +47,15 @@ def begin_writing_out(fd: int, offset: int, length: int) -> None:
     """Have the device begin with these bytes now (sync_file_range), so that the fdatasync to come finds less left to
     do. A hint and no durability: what it returns is nobody's business."""
     _libc.sync_file_range(fd, ctypes.c_int64(offset), ctypes.c_int64(length), _SYNC_FILE_RANGE_WRITE)
+
+
+def unsent_bytes(fd: int) -> int:
+    """Of a connection: written, and not yet taken by the other side's kernel. 0 of one that is gone."""
+    try:
+        found: tuple[int] = struct.unpack("i", fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)))
+    except (OSError, ValueError):
+        return 0
+    return found[0]
 
 
 def private_folder(path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,9 +35,13 @@ def serve(
     only: Annotated[Process | None, typer.Option(help="one of the three processes, unsupervised (for systemd)")] = None,
 ) -> None:
     """Run the server: committer, HTTP workers and background process under one supervisor."""
+    from kakera.assemble import Paths
+
     settings = load_config(config)
     path = str(config.resolve())
     sys.stdout.flush()
+    if only in (None, Process.HTTP):
+        _take_clients(Paths.of(settings).drain_mark)
     if only is not None:
         os.execv(sys.executable, [sys.executable, "-m", "kakera.cli.process", only.value, "--config", path])
     for place in filter(None, (settings.server.listen, settings.server.health_listen)):
@@ -52,6 +57,15 @@ def serve(
 def bench() -> None:
     """Where the benchmark is: it needs the sources, not the installed package."""
     raise Stop("the benchmark lives in the source tree: make bench (ENDPOINT= for another server)")
+
+
+def _take_clients(drain_mark: Path) -> None:
+    """A server that is started is meant to serve. Not in the http process: it also begins in the place of one that
+    died while it was draining. Raises: Stop."""
+    try:
+        drain_mark.unlink(missing_ok=True)
+    except OSError as error:
+        raise Stop(f"{drain_mark}: {error.strerror}") from error
 
 
 def _require_free(host: str, port: int) -> None:

@@ -14,12 +14,14 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from itertools import chain
 
 from uvicorn.config import Config
 from uvicorn.server import Server, ServerState
 
 from kakera.base import limits
 from kakera.edge.app import EdgeApp
+from kakera.edge.protocol import Connection
 
 _ABSENT = 0xFFFF_FFFF
 
@@ -40,6 +42,14 @@ class Board:
         """The worker is gone, or takes no more."""
         self._counts[slot % len(self._counts)] = _ABSENT
 
+    def takes(self, slot: int) -> bool:
+        """The worker takes connections."""
+        return self._counts[slot % len(self._counts)] != _ABSENT
+
+    def anybody(self) -> bool:
+        """Some worker takes connections."""
+        return self.least() != _ABSENT
+
     def least(self) -> int:
         """Connections of the worker with the fewest."""
         return min(self._counts)
@@ -50,7 +60,7 @@ class Acceptor:
     asyncio server."""
 
     def __init__(
-        self, listening: socket.socket, make_protocol: Callable[[], asyncio.Protocol], count: Callable[[], int],
+        self, listening: socket.socket, make_protocol: Callable[[], Connection], count: Callable[[], int],
         *, board: Board, slot: int, tls: ssl.SSLContext | None = None,
     ) -> None:  # fmt: skip
         self._loop = asyncio.get_running_loop()
@@ -61,12 +71,24 @@ class Acceptor:
         self._slot = slot
         self._tls = tls
         self._handshake_s = limits.TLS_HANDSHAKE_S if tls is not None else None
-        self._begun: set[asyncio.Task[None]] = set()
+        self._goodbye_s = 2 * limits.WRITE_STALL_S if tls is not None else None  # Connection is the one that bounds it
+        self._begun: dict[asyncio.Task[None], Connection] = {}
         self._yielding: asyncio.TimerHandle | None = None
         listening.settimeout(0.0)
         self._loop.add_reader(listening.fileno(), self._readable)
+        board.tell(slot, 0)
+
+    @property
+    def beginning(self) -> tuple[Connection, ...]:
+        """Connections that are not made yet: their handshakes are under way."""
+        return tuple(self._begun.values())
+
+    def give_up_beginning(self) -> None:
+        for task in self._begun:
+            task.cancel()
 
     def close(self) -> None:
+        """Takes no more; what has begun goes on. May be called again."""
         if self._yielding is not None:
             self._yielding.cancel()
             self._yielding = None
@@ -101,18 +123,26 @@ class Acceptor:
         if self._tls is not None and self._count() + len(self._begun) >= limits.MAX_CONNECTIONS:
             connection.close()  # to say 503 would take the handshake that there is no place for
             return
-        task = self._loop.create_task(self._begin(connection))
-        self._begun.add(task)
-        task.add_done_callback(self._begun.discard)
+        protocol = self._make_protocol()
+        task = self._loop.create_task(self._begin(connection, protocol))
+        self._begun[task] = protocol
+        task.add_done_callback(self._begun.pop)
         self._board.tell(self._slot, self._count() + len(self._begun))
 
-    async def _begin(self, connection: socket.socket) -> None:
+    async def _begin(self, connection: socket.socket, protocol: Connection) -> None:
         try:
             await self._loop.connect_accepted_socket(
-                self._make_protocol, connection, ssl=self._tls, ssl_handshake_timeout=self._handshake_s
+                lambda: protocol,
+                connection,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._handshake_s,
+                ssl_shutdown_timeout=self._goodbye_s,
             )
         except OSError:
             connection.close()  # reset before it began, or no TLS, or not in time
+        except asyncio.CancelledError:
+            connection.close()
+            raise
 
 
 class FairServer(Server):
@@ -157,22 +187,41 @@ class FairServer(Server):
         return ends
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._app.begin_drain()
+        for acceptor in self.servers:
+            acceptor.close()
+        self._app.begin_drain(others_serve=self._board.anybody)
+        await self._last_requests()
+        if self._health is not None and self._board.anybody():
+            self._health.close()  # others answer; what was asked of this worker already it answers itself
+            await self._until(lambda: not self._health_state.connections)
         await super().shutdown(sockets)
         if self._health is not None:
             self._health.close()
 
-    def _connection(self) -> asyncio.Protocol:
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
-        return made
+    async def _last_requests(self) -> None:
+        """Connections that are idle, or about to begin, may bring one more request within LAST_REQUEST_S: closed at
+        once they would lose what is on its way."""
+        connections: set[Connection] = self.server_state.connections  # type: ignore[assignment]
+        acceptors: list[Acceptor] = self.servers  # type: ignore[assignment]
+        for connection in chain(connections, *(acceptor.beginning for acceptor in acceptors)):
+            connection.drain()
+        await self._until(lambda: not connections and not any(acceptor.beginning for acceptor in acceptors))
+        for acceptor in acceptors:
+            acceptor.give_up_beginning()
 
-    def _health_connection(self) -> asyncio.Protocol:
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self._health_state, app_state=self.lifespan.state
-        )
-        made.app = self._app.health  # type: ignore[attr-defined]
+    async def _until(self, done: Callable[[], bool]) -> None:
+        """At most LAST_REQUEST_S."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + limits.LAST_REQUEST_S
+        while loop.time() < until_s and not done():
+            await asyncio.sleep(limits.LAST_REQUEST_S / 10)
+
+    def _connection(self) -> Connection:
+        return Connection(self.config, self.server_state, self.lifespan.state)
+
+    def _health_connection(self) -> Connection:
+        made = Connection(self.config, self._health_state, self.lifespan.state)
+        made.app = self._app.health
         return made
 
 

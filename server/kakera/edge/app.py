@@ -76,10 +76,10 @@ class EdgeApp(falcon.asgi.App):  # type: ignore[type-arg]
         else:
             await self._objects.serve(scope, exchange)
 
-
-    def begin_drain(self) -> None:
-        """From now on /health/ready says 503: the worker is about to stop."""
-        self._readiness.stopping = True
+    def begin_drain(self, *, others_serve: Callable[[], bool]) -> None:
+        """The worker is about to stop. From now on /health/ready says 503, unless others take connections: then this
+        one is only being replaced, and balancers ask about the server."""
+        self._readiness.stopping = lambda: not others_serve()
 
     async def health(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The app of the health port: /health/live and /health/ready, and nothing else, above all no object."""
@@ -92,8 +92,13 @@ class EdgeApp(falcon.asgi.App):  # type: ignore[type-arg]
 
 
 def is_reserved(scope: Scope, headers: dict[str, str]) -> bool:
-    """A plain, unsigned GET or HEAD: "health" and "metrics" are legal names of buckets, whose users sign."""
+    """A plain, unsigned GET or HEAD: "health" and "metrics" are legal names of buckets, whose users sign.
+
+    And without a body: Falcon would read it, in one of the places for uploads, for somebody who signs nothing.
+    """
     if scope["method"] not in ("GET", "HEAD"):
+        return False
+    if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
         return False
     query = scope["query_string"].lower()
     if query and any(word in query for word in _SIGNED_QUERY):

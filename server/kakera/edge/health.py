@@ -25,7 +25,7 @@ class Readiness:
         clients elsewhere first."""
         self._ask_status = ask_status
         self._drain_mark = drain_mark
-        self.stopping = False  # set when the worker has begun to stop
+        self.stopping: Callable[[], bool] = lambda: False  # the server is about to stop, and nobody need be asked
         self._known: dict[str, str] = {"status": "starting", "reason": "the committer was not asked yet"}
         self._known_at = float("-inf")
         self._asking: asyncio.Task[None] | None = None
@@ -34,7 +34,7 @@ class Readiness:
     async def ask(self) -> dict[str, str]:
         """{"status": "ready", "durability"} or {"status": "read-only" | "starting" | "unavailable" | "draining",
         "reason"}. Unavailable: too few drives are there, or the committer does not answer."""
-        if self.stopping:
+        if self.stopping():
             return {"status": "draining", "reason": "the server is stopping"}
         if clock.monotonic_s() - self._known_at > limits.READY_CACHE_S:
             if self._asking is None or self._asking.done():

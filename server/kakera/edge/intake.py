@@ -10,7 +10,9 @@ sent of one chunk.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
+from typing import ClassVar
 
 from kakera.base import limits
 from kakera.base.errors import Busy
@@ -19,9 +21,19 @@ from kakera.base.errors import Busy
 class Intake:
     """The places of one worker, first come first served."""
 
+    _all: ClassVar[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Intake]] = weakref.WeakKeyDictionary()
+
     def __init__(self, places: int = 0) -> None:
         self.free = places or limits.UPLOADS_AT_ONCE
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> Intake:
+        """One a worker, as its loop is."""
+        intake = cls._all.get(loop)
+        if intake is None:
+            intake = cls._all[loop] = cls()
+        return intake
 
     async def enter(self) -> None:
         """Take a place, or wait for one. Raises Busy after INTAKE_WAIT_S."""

@@ -11,12 +11,12 @@ request, answers in the order of requests, reading paused while the application 
    MAX_PIPELINED_REQUESTS.
 3. Every state of a connection has a deadline or waits for the application (`sweeper`).
 4. After an answer that the client may not have read because it still sends, the connection lingers before it closes.
+5. Closing waits for what was written and not for the client's goodbye, which TLS would like to hear: many never say it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import httptools
 
 from kakera.base import limits
+from kakera.base.kernel import unsent_bytes
 from kakera.edge.exchange import KEY, Buffer, Exchange
 from kakera.edge.intake import Intake
 from kakera.edge.refusals import refusal_bytes
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
 SERVER = b"server: Kakera\r\n"
-
 
 _FRAMING = frozenset(("content-length", "host", "transfer-encoding", "expect"))
 _NAMES: dict[bytes, str] = {}  # header names as clients write them -> lower case; filled by use, bounded
@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
         self.app = config.loaded_app
         self.loop = _loop or asyncio.get_running_loop()
         self.state = server_state
-        self.intake = _intake_of(self.loop)
+        self.intake = Intake.of(self.loop)
         self.parser = httptools.HttpRequestParser(self)
         # "Connection: close" followed by bytes is a client that sent ahead: answer the first, then close. Without it
         # llhttp says 400.
@@ -76,6 +76,7 @@ class Connection(asyncio.Protocol):
         self.scheme = "http"
         self.keep_alive_s: float = config.timeout_keep_alive
         self.closing = False
+        self._closed_at = inf
         self.write_paused = False
         self._reading_paused = False
         self._writable: asyncio.Future[None] | None = None
@@ -165,12 +166,15 @@ class Connection(asyncio.Protocol):
                 self._writable.set_result(None)
             self._writable = None
 
-    def shutdown(self) -> None:
-        """uvicorn's Server: the process is about to stop. Requests under way are answered, then the connection
-        closes."""
+    def drain(self) -> None:
+        """The process is about to stop: the next answer is the last one here."""
         self.closing = True
-        if self._active is None:
-            self.transport.close()
+
+    def shutdown(self) -> None:
+        """uvicorn's Server: the process stops. Requests under way are answered, then the connection closes."""
+        self.drain()
+        if self._active is None and not self._waiting:
+            self._close()
 
     # --- httptools ----------------------------------------------------------------------------------------------------
 
@@ -334,9 +338,7 @@ class Connection(asyncio.Protocol):
             return
         if not exchange.keep_alive:
             if exchange.body_ended or self._deaf:
-                self._deaf = True
-                self.expect_within(limits.WRITE_STALL_S)
-                self.transport.close()
+                self._close()
             else:
                 self._linger()
             return
@@ -356,7 +358,7 @@ class Connection(asyncio.Protocol):
 
     def _idle(self) -> None:
         if self.closing:
-            self.transport.close()
+            self._close()
         else:
             self.expect_within(self.keep_alive_s)
 
@@ -406,6 +408,14 @@ class Connection(asyncio.Protocol):
             self.transport.write_eof()
         self.expect_within(limits.LINGER_S)
 
+    def _close(self) -> None:
+        """What is written still goes out."""
+        self._deaf = True
+        self.closing = True
+        self._closed_at = self.loop.time()
+        self.expect_within(limits.LINGER_S)
+        self.transport.close()
+
     def abort(self) -> None:
         """Cut the connection: no clean end (R3)."""
         self._deaf = True
@@ -416,11 +426,18 @@ class Connection(asyncio.Protocol):
         """The deadline has passed."""
         self.deadline = inf
         newest = self._newest
-        if self.write_paused or self.transport.is_closing():
+        if self.transport.is_closing():
+            # Nothing waits here while the kernel has nothing to send: it is given more whenever it has room.
+            self._closed_at = min(self._closed_at, self.loop.time())
+            fd = self.transport.get_extra_info("socket").fileno()
+            if unsent_bytes(fd) == 0 or self.loop.time() - self._closed_at > limits.WRITE_STALL_S:
+                self.abort()
+            else:
+                self.expect_within(limits.LINGER_S)
+        elif self.write_paused:
             self.abort()
         elif self._deaf:
-            self.expect_within(limits.WRITE_STALL_S)
-            self.transport.close()
+            self._close()
         elif newest is not None and not newest.body_ended and not newest.finished:
             newest.keep_alive = False
             newest.left_bytes = 0
@@ -429,7 +446,7 @@ class Connection(asyncio.Protocol):
         elif self._in_head:
             self._refuse(408)
         else:
-            self.transport.close()
+            self._close()
 
     # --- what an exchange uses ----------------------------------------------------------------------------------------
 
@@ -468,17 +485,6 @@ class Connection(asyncio.Protocol):
         if self._reading_paused and not self.transport.is_closing() and not self._waiting:
             self._reading_paused = False
             self.transport.resume_reading()
-
-
-_intakes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Intake] = weakref.WeakKeyDictionary()
-
-
-def _intake_of(loop: asyncio.AbstractEventLoop) -> Intake:
-    """One a worker, as its loop is."""
-    intake = _intakes.get(loop)
-    if intake is None:
-        intake = _intakes[loop] = Intake()
-    return intake
 
 
 _common_cache: tuple[object, bytes] = (None, b"")

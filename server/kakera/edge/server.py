@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import ssl
+import time
 from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
 
 from kakera.base import limits
@@ -32,6 +37,47 @@ class _JsonLogger(Logger):  # type: ignore[misc]
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter("http"))
         logging.getLogger("asyncio").handlers[:] = self.error_log.handlers
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """Gunicorn's, but for SIGHUP. Its own reload ends the old workers before the new ones take connections, ends the
+    server when a new one cannot begin, and neither hears a signal nor replaces a dead worker until the last old one is
+    gone."""
+
+    _old_age = 0  # workers up to this age are about to end
+
+    def reload(self) -> None:
+        """New workers in the place of the old ones, which go on until one of the new takes connections."""
+        self.app.take_certificate()
+        before = self.worker_age
+        if not self._begins(self.spawn_worker()):
+            log.error("reload given up: a new worker did not begin, those of before go on")
+            return
+        self._old_age = before
+        self.manage_workers()
+
+    def manage_workers(self) -> None:
+        serving = sum(worker.age > self._old_age for worker in self.WORKERS.values())
+        for _ in range(self.num_workers - serving):
+            self.spawn_worker()
+        super().manage_workers()  # ends the oldest of those that are too many
+
+    def _begins(self, pid: int) -> bool:
+        """True as soon as the worker takes connections; False when it is gone, at the latest after WORKER_BEGIN_S."""
+        assert EdgeWorker.BOARD is not None
+        age = self.WORKERS[pid].age
+        until_s = time.monotonic() + limits.WORKER_BEGIN_S
+        while not EdgeWorker.BOARD.takes(age):
+            if time.monotonic() > until_s:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+            try:
+                self.reap_workers()
+            except HaltServer:
+                pass  # it has said why in the log
+            if pid not in self.WORKERS:
+                return False
+        return True
 
 
 class EdgeServer(BaseApplication):  # type: ignore[misc]
@@ -80,10 +126,9 @@ class EdgeServer(BaseApplication):  # type: ignore[misc]
         for name, value in self._options.items():
             self.cfg.set(name, value)
 
-    def reload(self) -> None:
-        """SIGHUP: new workers in the place of the old, with the certificate as it is now. One that cannot be used
-        changes nothing: the old one may still hold for days."""
-        super().reload()
+    def take_certificate(self) -> None:
+        """SIGHUP: the certificate as it is now. One that cannot be used changes nothing: the old one may still hold for
+        days."""
         if self._make_tls is not None:
             try:
                 EdgeWorker.TLS = self._make_tls()
@@ -96,7 +141,7 @@ class EdgeServer(BaseApplication):  # type: ignore[misc]
     def run(self) -> None:
         self._preload()  # once, shared by all workers until written to
         EdgeWorker.BOARD = Board()
-        super().run()
+        _Arbiter(self).run()
 
 
 def _child_exit(_server: Any, worker: Any) -> None:

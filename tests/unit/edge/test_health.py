@@ -76,6 +76,9 @@ async def test_a_mark_makes_it_draining_and_its_end_ready_again(
 async def test_a_stopping_worker_asks_nobody() -> None:
     committer = FakeCommitter()
     readiness = Readiness(committer.status)
-    readiness.stopping = True
+    stops = [False]
+    readiness.stopping = lambda: stops[0]
+    assert (await readiness.ask())["status"] == "ready"
+    stops[0] = True
     assert (await readiness.ask())["status"] == "draining"
-    assert committer.asked == 0
+    assert committer.asked == 1

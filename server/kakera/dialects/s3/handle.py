@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from kakera.base.errors import Replica
+from kakera.base.errors import Denied, Replica
 from kakera.core import operations
 from kakera.dialects.http import Request, Response
 from kakera.dialects.s3 import (
@@ -73,7 +73,8 @@ async def handle(request: Request, services: Services) -> Response:
         if handler is None:
             raise operation.not_built(name)
         if services.refuses_changes and operations.named("s3", name).changes:
-            raise Replica(services.refuses_changes)
+            # Where the primary is concerns those who may ask it.
+            raise Denied() if identity.account is None else Replica(services.refuses_changes)
         refuse_unbuilt_headers(request)
         return await handler(Call(request, services, identity, name, bucket=bucket, key=key))
     except Exception as error:
