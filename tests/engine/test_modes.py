@@ -13,8 +13,8 @@ from collections.abc import Callable
 import pytest
 
 from infra.engine.environment import whole
+from infra.engine.programs import EngineError
 from infra.engine.session import Session
-from infra.engine.stacks import EngineError
 from tests.engine.small import ONE, SECOND, TWO
 from tests.engine.world import World
 

@@ -10,6 +10,7 @@ import pytest
 from infra import naming
 from infra.blueprint.expand import expand
 from infra.blueprint.load import load
+from infra.blueprint.stack import Mode
 from infra.engine import environment, project
 from infra.engine.environment import DOUBTFUL, whole
 from infra.engine.programs import CHECKOUT, EngineError
@@ -20,7 +21,7 @@ from infra.rehearsal import computed
 PATHS = {name: Path(f"/x/{name}") for name in ("engine", "python", "plugin", "rehearsal", "passphrase")}
 
 
-def variables(mode: environment.Mode, path: str = "/usr/bin:/bin") -> dict[str, str]:
+def variables(mode: Mode, path: str = "/usr/bin:/bin") -> dict[str, str]:
     return environment.variables(mode, path=path, **PATHS)
 
 
