@@ -103,7 +103,7 @@ def test_the_host_that_the_store_is_asked_for() -> None:
 
 
 def test_the_log_goes_to_sls_at_once() -> None:
-    log = CdnLog(pulumi.Output.from_input("g-logs"), "edge", "cn-beijing")
+    log = CdnLog("g-logs", "edge", "cn-beijing")
     made = children(built(log=log)[0], "Cdn")
     assert named(made, "cdn-log").inputs == {
         "domain": "files.example.com",

@@ -31,9 +31,11 @@ VALUES = {"r-a": NLB_A, "r-store": NLB_A, "a": NLB_A, "b": NLB_B}
 
 def built(plan: PlannedDns = PLAN, values: dict[str, str] | None = None) -> tuple[list[Recorded], dict[str, str]]:
     names: dict[str, str] = {}
-    given = {name: pulumi.Output.from_input(value) for name, value in (VALUES if values is None else values).items()}
 
     def build(opts: pulumi.ResourceOptions) -> None:
+        # Outputs belong to the loop that they are made in.
+        plain = VALUES if values is None else values
+        given = {name: pulumi.Output.from_input(value) for name, value in plain.items()}
         made = Dns("dns", DnsArgs(plan, given), opts)
         pulumi.Output.all(**made.names).apply(names.update)
 
