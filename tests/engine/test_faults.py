@@ -41,17 +41,15 @@ def test_refusals_are_told_and_the_next_run_goes_on(found: World) -> None:
     (host,) = [host for host in found.plan.hosts if host.machine is not None]
     third = sorted(drive.name for drive in host.drives)[2]
     found.faults.add(Fault(FaultKind.QUOTA, operation="create", type=DISK, name=third))
-    found.faults.add(Fault(FaultKind.THROTTLED, operation="create", type="EcsDeploymentSet"))
     told = found.kakera("up", found.environment, code=1)
-    assert "QuotaExceeded" in told and "Throttling" in told
+    assert "QuotaExceeded" in told
     assert "Traceback" not in told and len(told.splitlines()) < 20, told
     assert found.state_ids(REGION) == set(found.things()), "state and cloud tell different things"
     assert 0 < len(found.things()) < promised.created
 
     found.faults.add(Fault(FaultKind.PARTIAL, operation="create", type=DISK, name=third))
-    found.faults.add(Fault(FaultKind.TIMEOUT, operation="create", type="EcsDeploymentSet"))
     told = found.kakera("up", found.environment, code=1)
-    assert "did not become ready" in told and "timeout while waiting for create" in told
+    assert "did not become ready" in told
     (half,) = [one for one in found.state(REGION).values() if one.get("initErrors")]
     assert half["id"] in found.things()
 
