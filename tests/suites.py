@@ -52,7 +52,7 @@ TEST = (
     Step("model", SLICE, ("model",), limit_s=120),
     # Each of these starts servers of its own: one at a time, or they would measure each other.
     Step("wire", SLICE, ("wire",), limit_s=300),
-    Step("fault", SLICE, ("fault",), limit_s=600),
+    Step("fault", SLICE, ("fault",), limit_s=360),
     Step("clients", SLICE, ("clients",), limit_s=300),
     Step("bench", SLICE, ("bench",), limit_s=180),
     # Found on PATH or in the cache in a second; built once a machine, in minutes.

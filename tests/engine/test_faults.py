@@ -47,6 +47,11 @@ def test_refusals_are_told_and_the_next_run_goes_on(found: World) -> None:
     assert found.state_ids(REGION) == set(found.things()), "state and cloud tell different things"
     assert 0 < len(found.things()) < promised.created
 
+    # One at a time: the engine stops at the first refusal, and may not come to a second.
+    for kind, words in ((FaultKind.THROTTLED, "Throttling"), (FaultKind.TIMEOUT, "timeout while waiting for create")):
+        found.faults.add(Fault(kind, operation="create", type=DISK, name=third))
+        assert words in found.kakera("up", found.environment, code=1)
+
     found.faults.add(Fault(FaultKind.PARTIAL, operation="create", type=DISK, name=third))
     told = found.kakera("up", found.environment, code=1)
     assert "did not become ready" in told
