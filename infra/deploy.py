@@ -153,7 +153,8 @@ def checked_plan(settings: Settings) -> Plan:
 
 
 def _missing_secrets(plan: Plan, settings: Settings) -> list[str]:
-    stack = next((region.stack for region in plan.regions if region.name == settings.part), "")
+    part = plan.part(settings.part)
+    stack = part.stack if part else ""
     found = checks.missing_secrets(plan, stack, settings.given, rehearsal=settings.mode == "rehearsal")
     return [f"{finding.text}\n  hint: {finding.hint}" for finding in found]
 
@@ -168,7 +169,8 @@ def tag_everything(plan: Plan, part: str) -> None:
 def _tags(plan: Plan, part: str) -> Mapping[str, str]:
     if part == "global":
         return plan.joint.tags if plan.joint else {}
-    return next((region.tags for region in plan.regions if region.name == part), {})
+    planned = plan.part(part)
+    return planned.tags if planned else {}
 
 
 def export(outputs: Outputs, settings: Settings) -> None:
@@ -187,7 +189,7 @@ def account(plan: Plan) -> Outputs:
 # --- a region --------------------------------------------------------------------------------------------------------
 def region(plan: Plan, name: str, settings: Settings) -> Outputs:
     """Everything of one region. Raises: pulumi.RunError when the Plan has no such region."""
-    found = next((candidate for candidate in plan.regions if candidate.name == name), None)
+    found = plan.part(name)
     if found is None:
         known = ", ".join(candidate.name for candidate in plan.regions) or "none"
         raise pulumi.RunError(f"kakera:part is {name!r}, and the Plan has no such region: {known}")
@@ -405,11 +407,11 @@ def joint(plan: Plan, settings: Settings) -> Outputs:
         net = cen.Cen("cen", cen.CenArgs(planned.cen, providers, told.known), here)
         outputs["cen_id"] = net.cen_id
     for copy in planned.replications:
-        target = next(region for region in plan.regions if region.name == copy.target_region)
+        target = plan.part(copy.target_region)
         replication.Replication(
             copy.name,
             replication.ReplicationArgs(
-                copy, told.output("key_id", target.name) if "key_id" in target.outputs else None
+                copy, told.output("key_id", target.name) if target and "key_id" in target.outputs else None
             ),
             pulumi.ResourceOptions(providers=[providers[copy.source_region]]),
         )

@@ -107,6 +107,10 @@ class Plan(Frozen):
     regions: tuple[PlannedRegion, ...] = ()
     joint: PlannedGlobal | None = None
 
+    def part(self, name: str) -> PlannedRegion | None:
+        """The region of this name."""
+        return next((region for region in self.regions if region.name == name), None)
+
     def host(self, name: str) -> PlannedHost:
         """Raises: KeyError."""
         for host in self.hosts:

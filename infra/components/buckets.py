@@ -6,7 +6,6 @@ Each property is a resource of its own where the provider has one, and a bucket'
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +14,7 @@ from pulumi_alicloud import oss
 
 from infra.blueprint.cloud import PlannedBucket, PlannedLifecycle
 from infra.components.ordering import after
+from infra.components.policy import policy
 
 # What the bucket reads back of the resources beside it: without this, each run would undo them.
 SPLIT: Final = ("acl", "logging", "policy", "server_side_encryption_rule", "versioning")
@@ -115,7 +115,7 @@ def https_only(bucket: str) -> str:
         "Principal": ["*"],
         "Resource": [f"acs:oss:*:*:{bucket}", f"acs:oss:*:*:{bucket}/*"],
     }
-    return json.dumps({"Statement": [statement], "Version": "1"}, sort_keys=True)
+    return policy(statement)
 
 
 def lifecycle_rule(rule: PlannedLifecycle, *, versioned: bool) -> oss.BucketLifecycleRuleArgs:

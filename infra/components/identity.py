@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +11,7 @@ import pulumi_alicloud as alicloud
 
 from infra.blueprint.cloud import FromOutput, Known, PlannedRamPolicy, PlannedRamRole, PlannedStatement
 from infra.components.ordering import after
+from infra.components.policy import policy
 
 # Alibaba Cloud, "Permissions for encryption" of ECS: the names and the trust are theirs, once an account.
 DISK_ROLE: Final = "AliyunECSDiskEncryptDefaultRole"
@@ -97,7 +97,7 @@ class AccountRoles(pulumi.ComponentResource):
 def trust(service: str) -> str:
     """JSON: this service, and nobody else, may take the role."""
     statement = {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": [service]}}
-    return json.dumps({"Statement": [statement], "Version": "1"}, sort_keys=True)
+    return policy(statement)
 
 
 def document(
@@ -110,7 +110,7 @@ def document(
             {"Action": list(statement.actions), "Effect": statement.effect, "Resource": resource}
             for statement, resource in zip(statements, resources, strict=True)
         ]
-        return json.dumps({"Statement": found, "Version": "1"}, sort_keys=True)
+        return policy(*found)
 
     return pulumi.Output.all(*([_known(one, outputs) for one in each.resources] for each in statements)).apply(written)
 

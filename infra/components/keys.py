@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +10,7 @@ import pulumi
 import pulumi_alicloud as alicloud
 
 from infra.blueprint.cloud import PlannedKeys
+from infra.components.policy import policy
 
 DAY_S: Final = 86_400
 PENDING_DAYS: Final = 30  # between the wish to delete a key and its end: time to find out what it still opens
@@ -135,4 +135,4 @@ def key_policy(administrators: tuple[str, ...]) -> str | None:
         "Resource": ["*"],
         "Sid": "administrators",
     }
-    return json.dumps({"Statement": [statement], "Version": "1"}, sort_keys=True)
+    return policy(statement)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,14 +11,12 @@ import pulumi_alicloud as alicloud
 
 from infra.blueprint.cloud import PlannedAcl, PlannedFlowLog, PlannedNat, PlannedNetwork, PlannedSwitch
 from infra.components.ordering import after
+from infra.components.policy import policy
 
 ANYWHERE: Final = "0.0.0.0/0"
 AGGREGATION_S: Final = "10"  # the coarsest there is: flow logs are kept to look back, not to alarm
 # Of the endpoint of OSS. Who may do what is for the policies of roles and buckets; the endpoint is only a way.
-PASS_ALL: Final = json.dumps(
-    {"Statement": [{"Action": ["*"], "Effect": "Allow", "Principal": ["*"], "Resource": ["*"]}], "Version": "1"},
-    sort_keys=True,
-)
+PASS_ALL: Final = policy({"Action": ["*"], "Effect": "Allow", "Principal": ["*"], "Resource": ["*"]})
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from infra import naming
 from infra.blueprint import plan as plans
-from infra.blueprint.cloud import Known
+from infra.blueprint.cloud import Known, PlannedRegion
 from infra.blueprint.outputs import Outputs
 from infra.blueprint.plan import Plan, PlannedHost
 from infra.render.cloudinit import cloud_init
@@ -59,7 +59,7 @@ def endpoints(plan: Plan, outputs: Mapping[str, Outputs]) -> str:
         "region": plan.region,
         "active": plan.active,
         "names": _names(plan, outputs),
-        "regions": {region.name: _region(plan, region.name, outputs) for region in plan.regions},
+        "regions": {region.name: _region(plan, region, outputs) for region in plan.regions},
         "hosts": {host.name: _url(host) for host in plan.hosts},
     }
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
@@ -85,10 +85,9 @@ def _told(value: Known, outputs: Mapping[str, Outputs]) -> str:
     return str((told.get(value.key) if value.key else told) or KNOWN_AFTER_UP)
 
 
-def _region(plan: Plan, name: str, outputs: Mapping[str, Outputs]) -> dict[str, Any]:
-    region = next(region for region in plan.regions if region.name == name)
-    known = outputs.get(name, Outputs())
-    found: dict[str, Any] = {"role": region.role, "writes": name == plan.active}
+def _region(plan: Plan, region: PlannedRegion, outputs: Mapping[str, Outputs]) -> dict[str, Any]:
+    known = outputs.get(region.name, Outputs())
+    found: dict[str, Any] = {"role": region.role, "writes": region.name == plan.active}
     if region.balancer is not None:
         address = known.balancer_address or KNOWN_AFTER_UP
         port = region.balancer.listener.port

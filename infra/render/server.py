@@ -62,7 +62,7 @@ def primary(plan: Plan) -> str:
     if plan.joint is None or plan.joint.dns is None:
         return ""
     dns = plan.joint.dns
-    region = next((region for region in plan.regions if region.name == plan.active), None)
+    region = plan.part(plan.active)
     # Regions have names of their own beside it; the store's is the one that buckets hang below.
     name = next((name for name in _names(dns) if name in plan.base_domains), "")
     if not name or region is None or region.balancer is None:
