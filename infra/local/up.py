@@ -65,7 +65,8 @@ def up(plan: Plan, places: Places, *, kakera: tuple[str, ...], reporter: Reporte
         write_whole(places.credentials_env, credentials.environment(endpoint, plan.region, first, second), mode=0o600)
         child = _ensure_started(plan, places, host, kakera=kakera, reporter=reporter)
         found = _wait(places, host, child, reporter=reporter)
-    greeting = hello.greet(endpoint, plan.region, first, write=found.status == "ready")
+        # One at a time: each reads back the object that it wrote itself.
+        greeting = hello.greet(endpoint, plan.region, first, write=found.status == "ready")
     status: Literal["ready", "read-only"] = "ready" if found.status == "ready" else "read-only"
     return Running(endpoint, plan.region, status, found.reason, accounts, greeting)
 
