@@ -8,23 +8,26 @@ from pathlib import Path
 PROGRAM = Path(__file__).resolve().parent
 sys.path.insert(0, str(PROGRAM.parent))  # the engine runs the folder, not the package
 
-from infra import deploy  # noqa: E402
+from infra.deploy import judged, outputs, settings  # noqa: E402
+from infra.deploy.account import account  # noqa: E402
+from infra.deploy.joint import joint  # noqa: E402
+from infra.deploy.region import region  # noqa: E402
 
 
 def main() -> None:
-    settings = deploy.read_settings(checkout=PROGRAM.parent)
-    deploy.refuse_wrong_mode(settings)
-    deploy.refuse_wrong_state(settings)
-    plan = deploy.checked_plan(settings)
-    deploy.tag_everything(plan, settings.part)
-    match settings.part:
+    configured = settings.read(checkout=PROGRAM.parent)
+    settings.refuse_wrong_mode(configured)
+    settings.refuse_wrong_state(configured)
+    plan = judged.checked_plan(configured)
+    judged.tag_everything(plan, configured.part)
+    match configured.part:
         case "account":
-            outputs = deploy.account(plan)
+            told = account(plan)
         case "global":
-            outputs = deploy.joint(plan, settings)
-        case region:
-            outputs = deploy.region(plan, region, settings)
-    deploy.export(outputs, settings)
+            told = joint(plan)
+        case name:
+            told = region(plan, name, configured)
+    outputs.export(told, configured)
 
 
 main()

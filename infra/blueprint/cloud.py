@@ -236,11 +236,10 @@ class PlannedListener(Frozen):
     target_port: int
     health_port: int
     health_path: str
-    tls: bool = True  # the targets speak TLS on their port
 
 
 class PlannedBalancer(Frozen):
-    """SLB is the word; `nlb` passes bytes through and TLS ends at the hosts; `alb` and `clb` end TLS themselves."""
+    """SLB is the word; `nlb` and `clb` pass bytes through and TLS ends at the hosts; `alb` ends TLS itself."""
 
     kind: Literal["nlb", "alb", "clb"]
     name: str
@@ -249,11 +248,9 @@ class PlannedBalancer(Frozen):
     security_group: str | None
     listener: PlannedListener
     targets: tuple[str, ...]  # hosts of the Plan
-    certificate: str | None = None  # id of the certificate, for alb and clb
+    certificate: str | None = None  # id of the certificate, for alb
     log: PlannedLogStore | None = None
     idle_timeout_s: int = 900
-    # False: hosts see addresses of the balancer's switches, and their groups let in those alone.
-    client_addresses: bool = False
 
 
 # --- interconnect ----------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def balancer(scope: Scope) -> PlannedBalancer | None:
             health_path=HEALTH_PATH,
         ),
         targets=entrances(scope),
-        certificate=None if knobs.kind == "nlb" else knobs.certificate,
+        certificate=knobs.certificate if knobs.kind == "alb" else None,
         # NLB has no access log of its own: the server's stands in.
         log=scope.log_store("balancer") if knobs.kind == "alb" else None,
         idle_timeout_s=knobs.idle_timeout_s,

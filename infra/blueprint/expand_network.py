@@ -62,12 +62,16 @@ def _nat(scope: Scope) -> PlannedNat:
 def _entries(scope: Scope) -> tuple[PlannedAclEntry, ...]:
     """In the order in which they are judged; what none of them names is dropped. The list keeps no state, so answers
     need entries of their own: they go to ephemeral ports."""
-    listener = scope.blueprint.balancer.port if scope.has_balancer else scope.blueprint.port
+    port, health = scope.blueprint.port, scope.blueprint.balancer.health_port
+    # A CLB stands in no switch of ours, and hands its clients' own addresses on.
+    listener = scope.blueprint.balancer.port if scope.has_balancer and not scope.shows_clients else port
     ssh = tuple(sorted(scope.blueprint.network.admin_cidrs))
     return (
         *_pass(scope, "inside", ("ingress", "all", "-1/-1"), (scope.region.cidr,), "between switches of this VPC"),
         *_pass(scope, "peer", ("ingress", "all", "-1/-1"), scope.peers, "joined networks"),
         *_pass(scope, "client", ("ingress", "tcp", f"{listener}/{listener}"), _outside(scope), "clients"),
+        *_balancer(scope, "store", port),
+        *_balancer(scope, "health", health),
         *_pass(scope, "admin", ("ingress", "tcp", "22/22"), ssh, "ssh of administrators"),
         *_pass(scope, "answer", ("ingress", "tcp", EPHEMERAL), (ANYWHERE,), "answers to what hosts asked for"),
         *_pass(scope, "service", ("ingress", "udp", EPHEMERAL), (SERVICES,), "answers of resolvers and clocks"),
@@ -77,6 +81,12 @@ def _entries(scope: Scope) -> tuple[PlannedAclEntry, ...]:
         *_pass(scope, "https", ("egress", "tcp", "443/443"), (ANYWHERE,), "packages and APIs"),
         *_pass(scope, "answer", ("egress", "tcp", EPHEMERAL), (ANYWHERE,), "answers to clients"),
     )
+
+
+def _balancer(scope: Scope, word: str, port: int) -> tuple[PlannedAclEntry, ...]:
+    """Balancers look at hosts, and may speak to them, from the range of the cloud's services (its FAQ on NLB)."""
+    sources = (SERVICES,) if scope.has_balancer else ()
+    return _pass(scope, word, ("ingress", "tcp", f"{port}/{port}"), sources, f"{word} of hosts, from the balancer")
 
 
 def _outside(scope: Scope) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def security_groups(scope: Scope) -> tuple[PlannedSecurityGroup, ...]:
     groups = [_storage(scope)]
     if scope.has_gateways:
         groups.append(_gateway(scope))
-    if scope.has_balancer and scope.blueprint.balancer.kind != "clb":  # which takes no group
+    if scope.has_balancer and not scope.shows_clients:  # a CLB takes no group
         groups.append(_balancer(scope))
     if scope.blueprint.database.enabled:
         groups.append(_database(scope))
@@ -127,16 +127,20 @@ def _database(scope: Scope) -> PlannedSecurityGroup:
 
 
 def _entrance(scope: Scope, purpose: Purpose) -> tuple[PlannedRule, ...]:
-    """Where clients come in: through the balancer, whose addresses are in the shared switches, or themselves."""
+    """Where clients come in: through the balancer, whose addresses are in the shared switches, or themselves.
+
+    A CLB looks at hosts from the range of the cloud's own services, and clients come with their own addresses.
+    """
     port, health, name = scope.blueprint.port, scope.blueprint.balancer.health_port, group_name(scope, purpose)
-    if not scope.has_balancer:
-        return tuple(_rule(name, "ingress", _range("client", cidr), ("tcp", port), "clients") for cidr in scope.clients)
-    # CLB speaks from the range of the cloud's own services.
-    sources = (SERVICES,) if scope.blueprint.balancer.kind == "clb" else scope.shared_ranges()
-    return tuple(
-        _rule(name, "ingress", _range(f"balancer-{word}", cidr), ("tcp", number), f"{word}, from the balancer")
-        for cidr in sources
-        for word, number in (("store", port), ("health", health))
+    open_to = () if scope.has_balancer and not scope.shows_clients else scope.clients
+    looks_from = (SERVICES,) if scope.shows_clients else scope.shared_ranges() if scope.has_balancer else ()
+    return (
+        *(_rule(name, "ingress", _range("client", cidr), ("tcp", port), "clients") for cidr in open_to),
+        *(
+            _rule(name, "ingress", _range(f"balancer-{word}", cidr), ("tcp", number), f"{word}, from the balancer")
+            for cidr in looks_from
+            for word, number in (("store", port), ("health", health))
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """What a stack tells after `up`: each output's name, its producer and its type. One place for all three.
 
-`from_output` in a Plan names one of these; `infra/deploy.py` exports them; `infra/render` reads them typed.
+`from_output` in a Plan names one of these; `infra/deploy` exports them; `infra/render` reads them typed.
 """
 
 from __future__ import annotations

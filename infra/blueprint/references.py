@@ -122,9 +122,9 @@ def _entrances(blueprint: Blueprint) -> Iterator[Finding]:
             f"gateways.min: {gateways.min} is more than max, {gateways.max}", ("gateways", "min"), "min is at most max"
         )
     balancer = blueprint.balancer
-    if balancer.kind in ("alb", "clb") and blueprint.regions and balancer.certificate is None:
+    if balancer.kind == "alb" and blueprint.regions and balancer.certificate is None:
         yield Finding(
-            f"balancer.certificate: missing, and {balancer.kind} ends TLS itself",
+            "balancer.certificate: missing, and alb ends TLS itself",
             ("balancer", "kind"),
             "give the id of a certificate, or use nlb",
         )

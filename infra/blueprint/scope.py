@@ -48,6 +48,12 @@ class Scope:
         return self.holds_store and self.blueprint.balancer.kind != "none"
 
     @property
+    def shows_clients(self) -> bool:
+        """Hosts see the clients' own addresses behind a CLB ("Enable Layer 4 listeners to preserve client IP
+        addresses", 2024-01-18); behind the others they see the balancer's."""
+        return self.has_balancer and self.blueprint.balancer.kind == "clb"
+
+    @property
     def has_vpn(self) -> bool:
         """The machine room hangs on the first region alone."""
         joined = self.blueprint.interconnect.kind == "vpn" and self.blueprint.onprem is not None

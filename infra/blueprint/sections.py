@@ -132,11 +132,14 @@ class GatewaySection(Frozen):
 
 
 class BalancerSection(Frozen):
-    """The one address of each region (SLB): `nlb` passes bytes through, `alb` and `clb` end TLS themselves."""
+    """The one address of each region (SLB): `nlb` and `clb` pass bytes through, `alb` ends TLS itself."""
 
     kind: Annotated[
         Literal["nlb", "alb", "clb", "none"],
-        Field(description="nlb: no limit of time or size on a request; alb: rules on paths; clb: the older kind"),
+        Field(
+            description="nlb: no limit of time or size on a request; alb: rules on paths; clb: the older kind, behind "
+            "which hosts see, and let in, the clients' own addresses"
+        ),
     ] = "nlb"
     public: Annotated[bool, Field(strict=True, description="reachable from the Internet")] = False
     port: Annotated[int, Field(strict=True, ge=1, le=65_535, description="TCP port of clients")] = 443
@@ -146,9 +149,7 @@ class BalancerSection(Frozen):
     idle_timeout_s: Annotated[
         int, Field(strict=True, ge=10, le=900, description="a connection without a byte is closed after this long")
     ] = 900
-    certificate: Annotated[
-        str | None, Field(description="id of the certificate in the cloud, for alb and clb")
-    ] = None
+    certificate: Annotated[str | None, Field(description="id of the certificate in the cloud, for alb")] = None
 
 
 class KeySection(Frozen):

@@ -99,7 +99,7 @@ def failover(
         _replace(found.path, edited(found.path.read_text(), {"active": to}))
     try:
         found, plan = _environment(name, project)
-        opened = _session(found)
+        opened = _session(found, plan)
         parts = [opened.stack(stack) for stack in stacks(plan) if stack.part in (to, GLOBAL)]
         changed = sum(_report(stack, stack.up, "failover").changed for stack in parts)
     except BaseException:
@@ -131,8 +131,8 @@ def destroy(
 
 def bootstrap(name: Environment, project: Folder = HERE) -> None:
     """Once an account: the role that encrypts disks with a key of ours."""
-    found, _ = _environment(name, project)
-    opened = _session(found)
+    found, plan = _environment(name, project)
+    opened = _session(found, plan)
     stack = opened.stack(account(opened.mode))
     _report(stack, stack.up, "bootstrap")
 
@@ -140,7 +140,7 @@ def bootstrap(name: Environment, project: Folder = HERE) -> None:
 def shell(name: Environment, project: Folder = HERE) -> None:
     """Print the variables a plain `pulumi` needs: eval "$(kakera-infra shell NAME)"."""
     found = find_environment(name, project)
-    for variable, value in sorted(_session(found).variables.items()):
+    for variable, value in sorted(_session(found, plan_of(found.path)).variables.items()):
         print(f"export {variable}={shlex.quote(value)}")
 
 
@@ -150,12 +150,12 @@ def _environment(name: str, folder: Path, *, check: bool = True) -> tuple[Found,
     return found, judged(found, quiet=True) if check else plan_of(found.path)
 
 
-def _session(found: Found) -> session.Session:
-    return session.Session.open(found.project, found.path, os.environ)
+def _session(found: Found, plan: Plan) -> session.Session:
+    return session.Session.open(found.project, plan, os.environ)
 
 
 def _stacks(found: Found, plan: Plan, part: str | None) -> list[Stack]:
-    opened = _session(found)
+    opened = _session(found, plan)
     names = [name for name in stacks(plan) if part in (None, name.part)]
     if not names:
         raise Stop(f"--part {part}: one of {', '.join(name.part for name in stacks(plan))}")
@@ -164,7 +164,7 @@ def _stacks(found: Found, plan: Plan, part: str | None) -> list[Stack]:
 
 def _outputs(found: Found, plan: Plan) -> dict[str, Outputs]:
     """What is known of each part; nothing of a stack that was never up."""
-    opened = _session(found)
+    opened = _session(found, plan)
     return {name.part: Outputs.model_validate(opened.stack(name).outputs()) for name in stacks(plan)}
 
 

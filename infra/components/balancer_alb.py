@@ -71,7 +71,7 @@ class ApplicationBalancer(pulumi.ComponentResource):
             server_group_name=f"{args.plan.name}-servers",
             server_group_type="Instance",
             vpc_id=args.vpc_id,
-            protocol="HTTPS" if listener.tls else "HTTP",
+            protocol="HTTPS",
             scheduler="Wlc",
             cross_zone_enabled=True,
             upstream_keepalive_enabled=True,

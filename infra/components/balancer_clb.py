@@ -1,4 +1,4 @@
-"""A CLB, the older kind: passes bytes through where the hosts speak TLS, else ends TLS itself."""
+"""A CLB, the older kind: bytes pass through it as they are, and TLS ends at the hosts."""
 
 from __future__ import annotations
 
@@ -17,16 +17,10 @@ from infra.components.balancer_args import (
 )
 
 UNLIMITED: Final = -1
-MAX_REQUEST_S: Final = 180
-MAX_IDLE_S: Final = 60
-TLS_POLICY: Final = "tls_cipher_policy_1_2_strict_with_1_3"
 
 
 class ClassicBalancer(pulumi.ComponentResource):
-    """It takes no security group, and the provider has no access log for it: the server writes one.
-
-    A CLB that ends TLS speaks plain HTTP to the hosts. Raises: ValueError when it has to and has no certificate.
-    """
+    """It takes no security group, and the provider has no access log for it: the server writes one."""
 
     address: pulumi.Output[str]
     balancer_id: pulumi.Output[str]
@@ -35,7 +29,6 @@ class ClassicBalancer(pulumi.ComponentResource):
     def __init__(self, name: str, args: BalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kakera:cloud:ClassicBalancer", name, None, opts)
         self._opts = pulumi.ResourceOptions(parent=self)
-        kind = listener_args(args)
         balancer = self._balancer(args)
         servers = alicloud.slb.ServerGroup(
             f"{args.plan.name}-servers",
@@ -44,8 +37,7 @@ class ClassicBalancer(pulumi.ComponentResource):
             opts=self._opts,
         )
         self.address, self.balancer_id, self.server_group_id = balancer.address, balancer.id, servers.id
-        kind.load_balancer_id, kind.server_group_id = balancer.id, servers.id
-        alicloud.slb.Listener(args.plan.listener.name, kind, opts=self._opts)
+        self._listener(args)
         self._attach(args)
         self.register_outputs(
             {"address": self.address, "balancerId": self.balancer_id, "serverGroupId": self.server_group_id}
@@ -68,6 +60,29 @@ class ClassicBalancer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
 
+    def _listener(self, args: BalancerArgs) -> None:
+        listener = args.plan.listener
+        alicloud.slb.Listener(
+            listener.name,
+            load_balancer_id=self.balancer_id,
+            server_group_id=self.server_group_id,
+            protocol="tcp",
+            frontend_port=listener.port,
+            description=listener.name,
+            bandwidth=UNLIMITED,
+            scheduler="wrr",
+            established_timeout=args.plan.idle_timeout_s,
+            health_check_type="http",
+            health_check_connect_port=listener.health_port,
+            health_check_uri=listener.health_path,
+            health_check_http_code="http_2xx",
+            health_check_interval=HEALTH_INTERVAL_S,
+            health_check_timeout=HEALTH_TIMEOUT_S,
+            healthy_threshold=HEALTHY_AFTER,
+            unhealthy_threshold=UNHEALTHY_AFTER,
+            opts=self._opts,
+        )
+
     def _attach(self, args: BalancerArgs) -> None:
         for host, instance in args.servers():
             alicloud.slb.ServerGroupServerAttachment(
@@ -80,34 +95,3 @@ class ClassicBalancer(pulumi.ComponentResource):
                 description=host,
                 opts=self._opts,
             )
-
-
-def listener_args(args: BalancerArgs) -> alicloud.slb.ListenerArgs:
-    """The listener without its ids. Raises: ValueError without the certificate that it needs."""
-    listener = args.plan.listener
-    made = alicloud.slb.ListenerArgs(
-        load_balancer_id="",
-        protocol="tcp" if listener.tls else "https",
-        frontend_port=listener.port,
-        description=listener.name,
-        bandwidth=UNLIMITED,
-        scheduler="wrr",
-        health_check_connect_port=listener.health_port,
-        health_check_uri=listener.health_path,
-        health_check_http_code="http_2xx",
-        health_check_interval=HEALTH_INTERVAL_S,
-        health_check_timeout=HEALTH_TIMEOUT_S,
-        healthy_threshold=HEALTHY_AFTER,
-        unhealthy_threshold=UNHEALTHY_AFTER,
-    )
-    if listener.tls:
-        made.health_check_type = "http"
-        made.established_timeout = args.plan.idle_timeout_s
-        return made
-    made.server_certificate_id, made.tls_cipher_policy = args.certificate(), TLS_POLICY
-    made.health_check, made.health_check_method = "on", "get"
-    made.gzip = False  # an object leaves with the bytes and the length it has
-    made.enable_http2 = "on"
-    made.request_timeout = MAX_REQUEST_S
-    made.idle_timeout = min(args.plan.idle_timeout_s, MAX_IDLE_S)
-    return made

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.blueprint.expand import expand
-from infra.blueprint.load import load
+from infra.blueprint.plan import Plan
 from infra.blueprint.stack import Mode
 from infra.engine import environment
 from infra.engine.programs import PLUGIN_FOLDER, EngineError, engine_bin
@@ -44,14 +43,15 @@ class Session:
         return cls(project, mode, engine, variables, ambient)
 
     @classmethod
-    def open(cls, project: Project, blueprint: Path, ambient: Mapping[str, str]) -> Session:
+    def open(cls, project: Project, plan: Plan, ambient: Mapping[str, str]) -> Session:
         """For an environment that `init` made: its stack files say the mode, all the same one.
 
         Raises: EngineError when they are missing or disagree.
         """
-        modes = {project.mode(stack.name) for stack in stacks(expand(load(blueprint)))}
+        modes = {project.mode(stack.name) for stack in stacks(plan)}
         if len(modes) != 1:
-            raise EngineError(f"{blueprint}: its stacks have different modes, real and rehearsal: make them anew")
+            name = f"{plan.name}-{plan.environment}"
+            raise EngineError(f"{name}: its stacks have different modes, real and rehearsal: make them anew")
         return cls.start(project, modes.pop(), ambient)
 
     def stack(self, name: StackName) -> Stack:

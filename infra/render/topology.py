@@ -20,7 +20,9 @@ LINK_LANE: Final = 30  # right of the last row of a region: from the VPC to what
 BARS_GAP: Final = 26  # an arrow's length
 
 _ROLES: Final = {"primary": "primary", "replica": "replica", "backup": "backup: cold copies"}
-_BALANCERS: Final = {"nlb": "NLB: TLS ends at the hosts", "alb": "ALB: TLS ends here", "clb": "CLB: TLS ends here"}
+_BALANCERS: Final = {
+    "nlb": "NLB: TLS ends at the hosts", "alb": "ALB: TLS ends here", "clb": "CLB: TLS ends at the hosts",
+}  # fmt: skip
 _KEYS: Final = {
     "service": "the cloud's own keys", "default-cmk": "the region's default key", "instance": "an instance of its own",
 }  # fmt: skip

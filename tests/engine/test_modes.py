@@ -114,7 +114,7 @@ def test_stacks_of_one_environment_have_one_mode(world: Callable[[str], World]) 
     found.init()
     _switch(found, "real", part=SECOND)
     with pytest.raises(EngineError, match="different modes"):
-        Session.open(found.project, found.file, os.environ)
+        Session.open(found.project, found.plan, os.environ)
 
 
 def _switch(world: World, mode: str, *, part: str = REGION) -> None:

@@ -37,7 +37,7 @@ OPTIONS: Final = {
         ("alb/loadBalancer:LoadBalancer", "alb/listener:Listener"), ("nlb/loadBalancer:LoadBalancer",),
     ),
     "clb": Option(
-        ENTRANCE, {"balancer": {"kind": "clb", "certificate": CERTIFICATE}},
+        ENTRANCE, {"balancer": {"kind": "clb"}},
         ("slb/applicationLoadBalancer:ApplicationLoadBalancer", "slb/listener:Listener"),
     ),
     "default-cmk": Option(

@@ -107,7 +107,7 @@ class World:
         """What a plain `pulumi` runs with: what `kakera-infra shell` prints."""
         if not self._plain:
             self._plain.update(os.environ)
-            self._plain.update(Session.open(self.project, self.file, os.environ).variables)
+            self._plain.update(Session.open(self.project, self.plan, os.environ).variables)
         return self._plain
 
     def pulumi(self, *arguments: str, fails: bool = False, environ: Mapping[str, str] | None = None) -> str:
@@ -121,7 +121,7 @@ class World:
 
     def stack(self, part: str) -> Stack:
         """Through the Automation API."""
-        return Session.open(self.project, self.file, os.environ).stack(self.names()[part])
+        return Session.open(self.project, self.plan, os.environ).stack(self.names()[part])
 
     def up(self, part: str) -> Summary:
         return self.stack(part).up(lambda step: None)

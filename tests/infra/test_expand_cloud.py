@@ -352,3 +352,19 @@ def test_outputs_are_those_of_the_slices(fields: dict[str, Any], wanted: set[str
 def test_one_region_without_anything_to_join_has_no_global_stack() -> None:
     assert cloud_plan().joint is None
     assert expand(cloud(dns={"domain": "kakera.test"})).joint is not None
+
+
+@pytest.mark.parametrize(("kind", "sees_clients"), [("nlb", False), ("alb", False), ("clb", True)])
+def test_hosts_let_in_who_they_see(kind: str, sees_clients: bool) -> None:
+    """Behind a CLB the clients' own addresses; behind the others the balancer's switches alone."""
+    network = {"client_cidrs": ["172.30.0.0/16"]}
+    (region,) = cloud_plan(balancer={"kind": kind, "certificate": "c"}, network=network).regions
+    (storage,) = (group for group in region.security_groups if group.purpose == "storage")
+    let_in = {(rule.cidr, rule.ports) for rule in storage.rules if rule.direction == "ingress" and rule.cidr}
+    assert (("172.30.0.0/16", "9000/9000") in let_in) == sees_clients
+    assert ("100.64.0.0/10", "9080/9080") in let_in or not sees_clients
+    passed = [entry for entry in region.network.acl.entries if entry.direction == "ingress" and entry.cidr[0] == "1"]
+    clients = [entry.ports for entry in passed if entry.cidr == "172.30.0.0/16"]
+    assert clients == ["9000/9000" if sees_clients else "443/443"]
+    looks = {entry.ports for entry in passed if (entry.cidr, entry.protocol) == ("100.64.0.0/10", "tcp")}
+    assert looks == {"9000/9000", "9080/9080"}

@@ -25,7 +25,7 @@ def plan(kind: Any, **other: Any) -> PlannedBalancer:
         "security_group": None if kind == "clb" else "sg-balancer",
         "listener": listener(),
         "targets": ("g1", "g2"),
-        "certificate": None if kind == "nlb" else "cert-1",
+        "certificate": "cert-1" if kind == "alb" else None,
         "log": LOG if kind == "alb" else None,
     }
     return PlannedBalancer(kind=kind, **{**given, **other})
@@ -169,8 +169,6 @@ def test_an_alb_speaks_to_hosts_as_they_do() -> None:
     check = group["healthCheckConfig"]
     assert (check["healthCheckProtocol"], check["healthCheckConnectPort"]) == ("HTTP", 9080)
     assert check["healthCheckPath"] == "/health/ready"
-    plain = only(built(plan("alb", listener=listener(tls=False))), "ServerGroup").inputs
-    assert plain["protocol"] == "HTTP"
 
 
 def test_of_an_alb_without_fixed_targets_a_scaling_group_writes_the_servers() -> None:
@@ -186,21 +184,13 @@ def test_an_alb_has_its_group() -> None:
 
 # --- CLB -------------------------------------------------------------------------------------------------------------
 def test_a_clb_passes_through_what_the_hosts_end() -> None:
-    found = built(plan("clb", certificate=None))
+    found = built(plan("clb"))
     sent = only(found, "Listener").inputs
     assert (sent["protocol"], sent["frontendPort"], sent["establishedTimeout"]) == ("tcp", 443, 900)
     assert (sent["healthCheckType"], sent["healthCheckConnectPort"]) == ("http", 9080)
     assert (sent["healthCheckUri"], sent["serverGroupId"]) == ("/health/ready", "entry-servers-id")
     assert sent["loadBalancerId"] == "entry-id"
     assert "backendPort" not in sent, "the port is each server's"
-
-
-def test_a_clb_ends_tls_before_plain_hosts() -> None:
-    sent = only(built(plan("clb", listener=listener(tls=False))), "Listener").inputs
-    assert (sent["protocol"], sent["serverCertificateId"]) == ("https", "cert-1")
-    assert (sent["gzip"], sent["enableHttp2"], sent["requestTimeout"], sent["idleTimeout"]) == (False, "on", 180, 60)
-    assert sent["tlsCipherPolicy"] == "tls_cipher_policy_1_2_strict_with_1_3"
-    assert sent["healthCheck"] == "on"
 
 
 def test_a_clb_has_two_zones_where_there_are_two() -> None:
@@ -211,7 +201,6 @@ def test_a_clb_has_two_zones_where_there_are_two() -> None:
     assert "vswitchId" not in only(built(plan("clb", public=True)), "ApplicationLoadBalancer").inputs
 
 
-@pytest.mark.parametrize("kind", ["alb", "clb"])
-def test_who_ends_tls_needs_a_certificate(kind: str) -> None:
+def test_who_ends_tls_needs_a_certificate() -> None:
     with pytest.raises(ValueError, match=r"set balancer\.certificate"):
-        built(plan(kind, certificate=None, listener=listener(tls=False)))
+        built(plan("alb", certificate=None))

@@ -1,0 +1,51 @@
+"""The Plan that this stack is a part of, judged before any resource, and what every resource of it carries."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+
+import pulumi
+
+from infra import checks
+from infra.blueprint.plan import Plan
+from infra.components import tags
+from infra.deploy.settings import Settings
+
+
+def checked_plan(settings: Settings) -> Plan:
+    """The Plan, every check passed or waived, and no secret of this stack missing.
+
+    Raises: pulumi.RunError with all findings, before any resource.
+    """
+    try:
+        text = settings.blueprint.read_text()
+    except OSError as error:
+        raise pulumi.RunError(f"kakera:blueprint {settings.blueprint} cannot be read: {error.strerror}") from error
+    review = checks.review(text, name=str(settings.blueprint), today=datetime.date.today())
+    lines = [str(problem) for problem in review.problems]
+    lines += _missing_secrets(review.plan, settings) if review.plan else []
+    if lines or review.plan is None:
+        raise pulumi.RunError("\n".join(["nothing is created while something is wrong:", *lines]))
+    return review.plan
+
+
+def _missing_secrets(plan: Plan, settings: Settings) -> list[str]:
+    part = plan.part(settings.part)
+    stack = part.stack if part else ""
+    found = checks.missing_secrets(plan, stack, settings.given, rehearsal=settings.mode == "rehearsal")
+    return [f"{finding.text}\n  hint: {finding.hint}" for finding in found]
+
+
+def tag_everything(plan: Plan, part: str) -> None:
+    """P4: the Plan's tags on every resource that takes tags; a user's own never override them."""
+    mandatory = _tags(plan, part)
+    if mandatory:
+        pulumi.runtime.register_resource_transform(tags.transform(mandatory))
+
+
+def _tags(plan: Plan, part: str) -> Mapping[str, str]:
+    if part == "global":
+        return plan.joint.tags if plan.joint else {}
+    planned = plan.part(part)
+    return planned.tags if planned else {}
