@@ -8,7 +8,7 @@ import sys
 import typer
 
 from infra.blueprint.load import BlueprintError
-from infra.cli import cloud, design, environments, local
+from infra.cli import cloud, design, environments, export, local
 from infra.cli.stop import Stop
 from infra.engine.environment import DOUBTFUL
 from infra.engine.programs import EngineError
@@ -26,6 +26,9 @@ for command in (
     local.down, local.status,
 ):  # fmt: skip
     app.command(name=command.__name__.removesuffix("_blueprints"))(command)
+
+
+app.add_typer(export.app, name="export")
 
 
 def main() -> None:

@@ -39,12 +39,12 @@ def _missing_secrets(plan: Plan, settings: Settings) -> list[str]:
 
 def tag_everything(plan: Plan, part: str) -> None:
     """P4: the Plan's tags on every resource that takes tags; a user's own never override them."""
-    mandatory = _tags(plan, part)
+    mandatory = mandatory_tags(plan, part)
     if mandatory:
         pulumi.runtime.register_resource_transform(tags.transform(mandatory))
 
 
-def _tags(plan: Plan, part: str) -> Mapping[str, str]:
+def mandatory_tags(plan: Plan, part: str) -> Mapping[str, str]:
     if part == "global":
         return plan.joint.tags if plan.joint else {}
     planned = plan.part(part)

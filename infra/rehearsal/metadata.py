@@ -54,6 +54,7 @@ class Property:
     default: Scalar | None = None
     element: Property | None = None
     fields: Mapping[str, Property] = field(default_factory=dict)
+    terraform: str = ""  # its name there; an element has none
 
     @property
     def settable(self) -> bool:
@@ -76,6 +77,7 @@ class Metadata:
         if raw.get("format") != FORMAT:
             raise MetadataError(f"the rehearsal's data file has format {raw.get('format')!r}, not {FORMAT}")
         self.version = str(raw.get("bridge", "")).rpartition(" ")[2]  # of pulumi-alicloud
+        self.provider = str(raw.get("version", ""))  # of the Terraform provider behind it
         self.configuration: frozenset[str] = frozenset(raw.get("configuration", {}).get("properties", ()))
         self._raw: Mapping[str, Any] = raw["resources"]
         self._known: dict[str, Resource] = {}
@@ -121,4 +123,5 @@ def _property(raw: Mapping[str, Any]) -> Property:
         default=raw.get("default"),
         element=_property(element) if element else None,
         fields={name: _property(value) for name, value in raw.get("fields", {}).items()},
+        terraform=str(raw.get("terraform", "")),
     )

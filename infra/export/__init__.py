@@ -1,0 +1,1 @@
+"""The program as Terraform's configuration: the same resources, with their references kept."""
