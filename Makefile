@@ -4,7 +4,7 @@ PYTHON ?= $(shell /usr/bin/python3.11 -c 'import ensurepip, sys; print(sys.execu
 PY     := .venv/bin/python
 UP     := $(if $(PORT),--port $(PORT)) $(if $(DATA),--data "$(DATA)") $(if $(WORKERS),--workers $(WORKERS))
 .DEFAULT_GOAL := up
-.PHONY: up down status setup test check lock bench test-fault test-clients test-model test-engine verify-provider rehearse clean
+.PHONY: up down status setup test check lock bench test-fault test-clients test-model test-engine verify-provider infraguard rehearse clean
 
 .venv/ready: requirements.lock pyproject.toml tools/bootstrap.py
 	@$(PYTHON) tools/bootstrap.py
@@ -30,6 +30,8 @@ test-engine: .venv/ready ## The real engine under faults, options and modes, who
 	@$(PY) -m tests.suites engine
 verify-provider: .venv/ready ## Alibaba Cloud's own Terraform provider as the judge of every blueprint, offline; built first (10 minutes, 7 GB)
 	@$(PY) -m tests.suites provider
+infraguard: .venv/ready ## The rules of aliyun/infraguard on every blueprint (RULES=a checkout of it)
+	@$(PY) -m tests.provider.infraguard $(RULES)
 rehearse: .venv/ready ## Every blueprint on the real engine with the cloud played here (BLUEPRINTS="laptop hybrid")
 	@$(PY) -m tests.rehearse $(BLUEPRINTS)
 bench: .venv/ready ## Figures and their ratio to a baseline of the same run (ENDPOINT= for another server)

@@ -17,7 +17,8 @@ from infra.blueprint.cloud import (
 from infra.blueprint.scope import ANYWHERE, SERVICES, Scope
 
 PURPOSES: tuple[Purpose, ...] = ("hosts", "shared")
-EPHEMERAL = "1024/65535"
+ANSWERED = "1024/65535"  # where clients of any system await answers
+ASKED_FROM = "32768/60999"  # where hosts await theirs: Linux, ip_local_port_range; nothing of ours listens there
 
 
 def network(scope: Scope) -> PlannedNetwork:
@@ -73,13 +74,13 @@ def _entries(scope: Scope) -> tuple[PlannedAclEntry, ...]:
         *_balancer(scope, "store", port),
         *_balancer(scope, "health", health),
         *_pass(scope, "admin", ("ingress", "tcp", "22/22"), ssh, "ssh of administrators"),
-        *_pass(scope, "answer", ("ingress", "tcp", EPHEMERAL), (ANYWHERE,), "answers to what hosts asked for"),
-        *_pass(scope, "service", ("ingress", "udp", EPHEMERAL), (SERVICES,), "answers of resolvers and clocks"),
+        *_pass(scope, "answer", ("ingress", "tcp", ASKED_FROM), (ANYWHERE,), "answers to what hosts asked for"),
+        *_pass(scope, "service", ("ingress", "udp", ASKED_FROM), (SERVICES,), "answers of resolvers and clocks"),
         *_pass(scope, "inside", ("egress", "all", "-1/-1"), (scope.region.cidr,), "between switches of this VPC"),
         *_pass(scope, "peer", ("egress", "all", "-1/-1"), scope.peers, "joined networks"),
         *_pass(scope, "service", ("egress", "all", "-1/-1"), (SERVICES,), "the cloud's own services"),
         *_pass(scope, "https", ("egress", "tcp", "443/443"), (ANYWHERE,), "packages and APIs"),
-        *_pass(scope, "answer", ("egress", "tcp", EPHEMERAL), (ANYWHERE,), "answers to clients"),
+        *_pass(scope, "answer", ("egress", "tcp", ANSWERED), (ANYWHERE,), "answers to clients"),
     )
 
 
