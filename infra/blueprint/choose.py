@@ -17,7 +17,7 @@ GIB_PER_TIB: Final = 1024
 MAX_DRIVE_GIB: Final = 8192  # a larger disk takes too long to heal; the cloud sells up to 32 TiB
 MAX_DRIVES: Final = 16
 MIN_DRIVE_GIB: Final = 20
-MAX_TIB: Final = 10_000  # what the most hosts a zone that a blueprint takes can hold
+MAX_TIB: Final = 3_000  # three times 18 hosts: a deployment set takes 20 hosts of a zone, two gateways among them
 # User data up to which a size is meant, TiB.
 SIZE_LIMITS: Final[Mapping[Size, int]] = {"S": 2, "M": 50}
 DENSE_FROM_TIB: Final = 100

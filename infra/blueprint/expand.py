@@ -18,7 +18,15 @@ from infra.blueprint import (
 )
 from infra.blueprint.cloud import PlannedRegion
 from infra.blueprint.model import Blueprint
-from infra.blueprint.plan import Plan, PlannedAccount, PlannedHost, PlannedSecret, PlannedWaiver, Profile
+from infra.blueprint.plan import (
+    Plan,
+    PlannedAccount,
+    PlannedCeiling,
+    PlannedHost,
+    PlannedSecret,
+    PlannedWaiver,
+    Profile,
+)
 from infra.blueprint.scope import Scope
 from infra.blueprint.sizes import resolve
 
@@ -53,6 +61,7 @@ def expand(blueprint: Blueprint) -> Plan:
             PlannedAccount(name=name, credentials_path=naming.credentials_file(name)) for name in blueprint.accounts
         ),
         allow_purchase=blueprint.allow_purchase,
+        max_monthly=PlannedCeiling(**blueprint.max_monthly.model_dump()) if blueprint.max_monthly else None,
         waivers=tuple(
             PlannedWaiver(check=waiver.check, reason=waiver.reason, until=waiver.until)
             for waiver in sorted(blueprint.waivers, key=lambda waiver: waiver.check)

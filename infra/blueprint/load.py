@@ -55,7 +55,7 @@ class BlueprintError(Exception):
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
-class _TooManyNodesError(Exception):
+class TooManyNodesError(Exception):
     pass
 
 
@@ -77,10 +77,10 @@ def load(path: Path) -> Blueprint:
 def parse(text: str, *, name: str) -> Blueprint:
     """As `load`, from text; `name` stands in messages for the file."""
     source = Source(name, text.splitlines())
-    tree = _tree(text, source)
+    tree = tree_of(text, source)
     try:
-        plain = _plain(tree, itertools.count())
-    except (_TooManyNodesError, RecursionError) as error:  # an alias to itself
+        plain = plain_of(tree, itertools.count())
+    except (TooManyNodesError, RecursionError) as error:  # an alias to itself
         problem = Problem(name, 1, 1, f"unfolds to more than {MAX_NODES} values", hint="use no aliases")
         raise BlueprintError((problem,)) from error
     try:
@@ -99,7 +99,7 @@ def locate(path: Path, where: Where, message: str, hint: str = "") -> Problem:
     try:
         text = path.read_text()
         source = Source(str(path), text.splitlines())
-        return source.at(position(_tree(text, source), where, on_key=False), message, hint)
+        return source.at(position(tree_of(text, source), where, on_key=False), message, hint)
     except (OSError, UnicodeDecodeError, BlueprintError):
         return Problem(str(path), 1, 1, message, hint=hint)
 
@@ -107,11 +107,11 @@ def locate(path: Path, where: Where, message: str, hint: str = "") -> Problem:
 def placed(text: str, *, name: str, found: tuple[Finding, ...]) -> tuple[Problem, ...]:
     """As `locate`, for many findings in one text. Raises: BlueprintError when it is no YAML."""
     source = Source(name, text.splitlines())
-    tree = _tree(text, source)
+    tree = tree_of(text, source)
     return tuple(_place(source, tree, finding) for finding in found)
 
 
-def _tree(text: str, source: Source) -> Mapping[Any, Any]:
+def tree_of(text: str, source: Source) -> Mapping[Any, Any]:
     """The round-trip tree, which knows places. Raises: BlueprintError."""
     name = source.name
     try:
@@ -265,12 +265,12 @@ def _repair(plain: Any, details: ErrorDetails) -> None:
             node[last] = near
 
 
-def _plain(node: Any, counter: Iterator[int]) -> Any:
+def plain_of(node: Any, counter: Iterator[int]) -> Any:
     """Round-trip containers as plain ones: the model sees values, positions stay in the tree."""
     if next(counter) > MAX_NODES:
-        raise _TooManyNodesError
+        raise TooManyNodesError
     if isinstance(node, Mapping):
-        return {str(key): _plain(value, counter) for key, value in node.items()}
+        return {str(key): plain_of(value, counter) for key, value in node.items()}
     if isinstance(node, list):
-        return [_plain(item, counter) for item in node]
+        return [plain_of(item, counter) for item in node]
     return node

@@ -14,6 +14,7 @@ from infra.blueprint.references import DRAFT, REFERENCES, findings
 from infra.blueprint.sections import (
     BalancerSection,
     CdnSection,
+    CeilingSection,
     DatabaseSection,
     DnsSection,
     GatewaySection,
@@ -82,6 +83,7 @@ class Blueprint(Frozen):
             description="of bucket names, which are unique in the world; default: NAME-ENVIRONMENT",
         ),
     ] = None
+    max_monthly: CeilingSection | None = Field(default=None, description="what a month may cost")
     image: Annotated[str | None, Field(description="id of the system image; of the catalogue when left out")] = None
     ssh_public_key: Annotated[str | None, Field(description="one line, as in id_ed25519.pub")] = None
     allow_purchase: Annotated[bool, Field(strict=True, description="may buy what cannot be given back")] = False

@@ -74,6 +74,13 @@ class PlannedWaiver(Frozen):
     until: datetime.date
 
 
+class PlannedCeiling(Frozen):
+    """What a month may cost, in whole units of a currency."""
+
+    amount: int
+    currency: str
+
+
 class PlannedSecret(Frozen):
     """A secret by name, with one value in the encrypted configuration of every stack that it is for.
 
@@ -102,6 +109,7 @@ class Plan(Frozen):
     hosts: tuple[PlannedHost, ...]
     accounts: tuple[PlannedAccount, ...]
     allow_purchase: bool = False
+    max_monthly: PlannedCeiling | None = None
     waivers: tuple[PlannedWaiver, ...] = ()
     secrets: tuple[PlannedSecret, ...] = ()
     regions: tuple[PlannedRegion, ...] = ()
@@ -117,6 +125,11 @@ class Plan(Frozen):
             if host.name == name:
                 return host
         raise KeyError(name)
+
+
+def failure_domain(survive: Survive, host: PlannedHost) -> str:
+    """What fails with a host, as seen from what has to be survived: its zone, or the host itself."""
+    return host.zone if survive == "zone" else host.name
 
 
 def dump(plan: Plan) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -16,11 +16,15 @@ Where = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, where in the blueprint (keys; an entry of a list by its name or number), and the remedy."""
+    """What is wrong, where in the blueprint (keys; an entry of a list by its name or number), and the remedy.
+
+    `unknown`: it cannot be judged from what is known; no failure, and no pass either.
+    """
 
     text: str
     where: Where = ()
     hint: str = ""
+    unknown: bool = field(default=False, kw_only=True)
 
 
 def findings(blueprint: Blueprint) -> Iterator[Finding]:

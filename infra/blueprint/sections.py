@@ -255,3 +255,12 @@ class DatabaseSection(Frozen):
     storage_gib: Annotated[int, Field(strict=True, ge=20, le=32_000, description="GiB" + BySize)] = 50
     version: Annotated[Literal["15.0", "16.0", "17.0"], Field(description="of PostgreSQL")] = "16.0"
     backup_days: Annotated[int, Field(strict=True, ge=7, le=730, description="how long backups are kept")] = 7
+
+
+class CeilingSection(Frozen):
+    """What a month may cost: the check `cost-ceiling` fails above it, and where the cost cannot be known."""
+
+    amount: Annotated[int, Field(strict=True, ge=1, description="whole units of the currency, a month")]
+    currency: Annotated[
+        str, Field(pattern=r"^[A-Z]{3}$", description="that the prices are in, such as USD; none is converted")
+    ] = "USD"

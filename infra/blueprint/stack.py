@@ -10,6 +10,7 @@ from infra.blueprint.model import Frozen
 
 Mode = Literal["real", "rehearsal"]
 NAMESPACE: Final = "kakera"
+RELEASED: Final = "KAKERA_RELEASED"  # for one run: names, parted by spaces, of what is about to be removed on purpose
 
 
 class Secure(Frozen):

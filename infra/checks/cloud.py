@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -43,7 +44,7 @@ def instance_types_known(plan: Plan) -> Iterator[Finding]:
 
 
 def disks_attachable(plan: Plan) -> Iterator[Finding]:
-    """No host has more disks than its instance type takes."""
+    """No host has more disks than its instance type takes, where a source says how many."""
     limits = {found.type: found.max_disks for found in catalogue.shipped().types}
     asked = {
         (host.machine.instance_type, len(host.drives)) for host in plan.hosts if host.machine and host.role == "storage"
@@ -117,6 +118,45 @@ def names_legal(plan: Plan) -> Iterator[Finding]:
         if len(host.name) > naming.MAX_HOST or not _LABEL.match(host.name):
             place: Where = ("name",) if host.machine else ("hosts", host.name, "name")
             yield Finding(f"host {host.name!r} is no host name", place, "short, and ending in a letter or digit")
+
+
+def names_distinct(plan: Plan) -> Iterator[Finding]:
+    """No two hosts share a name, and no two buckets: whoever is asked for by name is one."""
+    hosts = Counter(host.name for host in plan.hosts)
+    for name in sorted(name for name, count in hosts.items() if count > 1):
+        yield Finding(f"{hosts[name]} hosts are called {name!r}", ("hosts", name, "name"), "a name of its own")
+    buckets = Counter(bucket.name for region in plan.regions for bucket in region.buckets)
+    for name in sorted(name for name, count in buckets.items() if count > 1):
+        yield Finding(f"{buckets[name]} buckets are called {name!r}", ("bucket_prefix",), "another bucket_prefix")
+
+
+def records_distinct(plan: Plan) -> Iterator[Finding]:
+    """No name of the domain leads to two places: the store's, each region's, the edge's, the cold bucket's."""
+    if plan.joint is None or plan.joint.dns is None:
+        return
+    zone = plan.joint.dns.domain
+    edge = plan.joint.cdn.domain if plan.joint.cdn else ""
+    labels = Counter(record.record for record in plan.joint.dns.records)
+    for label in sorted(label for label, count in labels.items() if count > 1):
+        place: Where = ("cdn", "domain") if f"{label}.{zone}" == edge else ("dns", "record")
+        yield Finding(f"{label}.{zone} would lead to {labels[label]} places", place, "a name of its own for each")
+    for region in plan.regions:
+        path = region.oss_path
+        if path and path.domain and path.zone == zone and path.domain.removesuffix(f".{zone}") in labels:
+            text = f"{path.domain} leads to the store, and to the bucket of what is cold"
+            yield Finding(text, ("onprem", "domain"), "a name of its own for each")
+
+
+def image_known(plan: Plan) -> Iterator[Finding]:
+    """The system image is in the catalogue."""
+    known = {image.id for image in catalogue.shipped().images}
+    asked = {host.machine.image for host in plan.hosts if host.machine}
+    groups = (region.compute.scaling for region in plan.regions if region.compute)
+    asked |= {group.machine.image for group in groups if group}
+    for image in sorted(asked - known):
+        text = f"image {image!r} is not in the catalogue: whether hosts boot from it is not known"
+        hint = "try it on one host of the cloud, and waive this check with what was seen"
+        yield Finding(text, ("image",), hint, unknown=True)
 
 
 def secrets_referenced(plan: Plan) -> Iterator[Finding]:

@@ -11,8 +11,11 @@ from infra.blueprint.plan import Plan
 from infra.blueprint.scope import SERVICES
 from infra.checks.cloud import DISK_ROLE
 from infra.checks.outcome import Finding, Where
+from infra.subnets import PRIVATE
 
 ANYWHERE: Final = "0.0.0.0/0"
+SSH: Final = "22/22"
+LEAST_PREFIX: Final = 24  # what a company has for its way out
 _KEYS: Final = ("ssh-ed25519 ", "ssh-rsa ", "ecdsa-sha2-nistp256 ", "ecdsa-sha2-nistp384 ", "ecdsa-sha2-nistp521 ")
 # RFC 5737 and RFC 2606: what documentation may use, and nothing else.
 _EXAMPLE_RANGES: Final = tuple(map(ipaddress.IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
@@ -39,7 +42,7 @@ def _judged(region: PlannedRegion, group: PlannedSecurityGroup, rule: PlannedRul
         return
     public = region.balancer if region.balancer and region.balancer.public and group.purpose == "balancer" else None
     if public is None or rule.ports != f"{public.listener.port}/{public.listener.port}":
-        place: Where = ("network", "admin_cidrs") if rule.ports == "22/22" else ("network", "client_cidrs")
+        place: Where = ("network", "admin_cidrs") if rule.ports == SSH else ("network", "client_cidrs")
         yield Finding(
             f"{rule.name}: {rule.cidr} may reach port {rule.ports.partition('/')[0]} of {group.purpose} hosts",
             place,
@@ -55,6 +58,22 @@ def _wide(cidr: str) -> bool:
 
 def _drops_rest(rule: PlannedRule) -> bool:
     return (rule.direction, rule.action, rule.cidr, rule.protocol) == ("ingress", "drop", ANYWHERE, "all")
+
+
+def admin_ranges_narrow(plan: Plan) -> Iterator[Finding]:
+    """Of the Internet, ssh is open to 256 neighbouring addresses at the most for each range that is named."""
+    asked = {
+        rule.cidr
+        for region in plan.regions
+        for group in region.security_groups
+        for rule in group.rules
+        if rule.cidr and rule.ports == SSH and (rule.direction, rule.action) == ("ingress", "accept")
+    }
+    for cidr in sorted(asked):
+        found = ipaddress.IPv4Network(cidr)
+        if found.prefixlen < LEAST_PREFIX and not any(found.subnet_of(private) for private in PRIVATE):
+            text = f"{cidr}: {found.num_addresses:,} addresses of the Internet may try ssh"
+            yield Finding(text, ("network", "admin_cidrs"), "the addresses of your own way out, or a private range")
 
 
 def health_port_guarded(plan: Plan) -> Iterator[Finding]:

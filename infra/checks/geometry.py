@@ -28,22 +28,22 @@ def profile_supported(plan: Plan) -> Iterator[Finding]:
 def drives_cover_profile(plan: Plan) -> Iterator[Finding]:
     """Every fragment of a chunk has a drive of its own."""
     need = plan.profile.k + plan.profile.m
-    for hosts in _stores(plan):
+    for hosts in stores(plan):
         drives = sum(len(host.drives) for host in hosts)
         if drives < need:
             text = f"{drives} drives for profile {plan.profile.k}+{plan.profile.m}: "
-            yield Finding(f"{_of(plan, hosts)}{text}add {need - drives} or lower k or m", _drives_place(hosts))
+            yield Finding(f"{named(plan, hosts)}{text}add {need - drives} or lower k or m", _drives_place(hosts))
 
 
 def domain_loss_survived(plan: Plan) -> Iterator[Finding]:
     """No failure domain need hold more than m fragments of a chunk, so that losing any one loses nothing."""
     m, need = plan.profile.m, plan.profile.k + plan.profile.m
-    for hosts in _stores(plan):
-        domains = _domains(hosts)
+    for hosts in stores(plan):
+        domains = by_domain(hosts)
         room = sum(min(count, m) for count in domains.values())
         if room < need:
             yield Finding(
-                f"{_of(plan, hosts)}with at most {m} of {need} fragments in one {plan.survive}, "
+                f"{named(plan, hosts)}with at most {m} of {need} fragments in one {plan.survive}, "
                 f"{len(domains)} of them take {room}: add a {plan.survive}, raise m, or survive less",
                 ("survive",),
             )
@@ -54,8 +54,8 @@ def zone_holds_fragments(plan: Plan) -> Iterator[Finding]:
     m, need = plan.profile.m, plan.profile.k + plan.profile.m
     if plan.survive != "zone":
         return
-    for hosts in _stores(plan):
-        domains = _domains(hosts)
+    for hosts in stores(plan):
+        domains = by_domain(hosts)
         drives = sum(domains.values())
         for zone, count in sorted(domains.items()):
             forced = need - (drives - count)
@@ -72,12 +72,12 @@ def writes_survive_zone(plan: Plan) -> Iterator[Finding]:
     k, need = plan.profile.k, plan.profile.k + plan.profile.m
     if plan.survive != "zone":
         return
-    for hosts in _stores(plan):
-        most = _most_in_one(_domains(hosts), need)
+    for hosts in stores(plan):
+        most = _most_in_one(by_domain(hosts), need)
         if most is not None and need - most < k + 1:
             yield Finding(
-                f"{_of(plan, hosts)}a lost zone takes {most} of {need} fragments; the {need - most} left are readable, "
-                f"but writes stop below k+1 = {k + 1}: add a zone, raise m, or waive this check",
+                f"{named(plan, hosts)}a lost zone takes {most} of {need} fragments; the {need - most} left are "
+                f"readable, but writes stop below k+1 = {k + 1}: add a zone, raise m, or waive this check",
                 ("m",),
             )
 
@@ -115,13 +115,13 @@ def plain_http_stays_home(plan: Plan) -> Iterator[Finding]:
             yield Finding(text, place)
 
 
-def _stores(plan: Plan) -> list[tuple[PlannedHost, ...]]:
+def stores(plan: Plan) -> list[tuple[PlannedHost, ...]]:
     """Storage hosts, those of one store together, by the store's name."""
     names = sorted({host.store for host in plan.hosts if host.role == "storage"})
     return [tuple(host for host in plan.hosts if host.store == name and host.role == "storage") for name in names]
 
 
-def _domains(hosts: tuple[PlannedHost, ...]) -> Counter[str]:
+def by_domain(hosts: tuple[PlannedHost, ...]) -> Counter[str]:
     return Counter(drive.domain for host in hosts for drive in host.drives)
 
 
@@ -133,7 +133,7 @@ def _most_in_one(domains: Counter[str], need: int) -> int | None:
     return None
 
 
-def _of(plan: Plan, hosts: tuple[PlannedHost, ...]) -> str:
+def named(plan: Plan, hosts: tuple[PlannedHost, ...]) -> str:
     """`cn-beijing: ` where there are several stores."""
     return f"{hosts[0].store}: " if len({host.store for host in plan.hosts}) > 1 else ""
 

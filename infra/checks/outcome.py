@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from infra.blueprint.plan import Plan
+from infra.blueprint.plan import Plan, PlannedWaiver
 from infra.blueprint.references import Finding, Where
 
 __all__ = ["Check", "Finding", "Outcome", "Verdict", "Where"]
@@ -15,9 +15,12 @@ Check = Callable[[Plan], Iterator[Finding]]
 
 
 class Verdict(StrEnum):
+    """UNKNOWN: what is known is not enough to judge; it stops nothing, and is never shown as a pass."""
+
     PASS = "PASS"
     FAIL = "FAIL"
     WAIVED = "WAIVED"
+    UNKNOWN = "UNKNOWN"
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,14 @@ class Outcome:
     """One check's verdict; `detail` says what was found and, unless it passed, the remedy or the waiver's reason.
 
     `findings`: each with its place in the blueprint (`load.locate` finds line and column); empty when it passed.
+    `waiver`: the one that covers them, when WAIVED.
     """
 
     check: str
     verdict: Verdict
     detail: str
     findings: tuple[Finding, ...] = ()
+    waiver: PlannedWaiver | None = None
 
     @property
     def where(self) -> Where:

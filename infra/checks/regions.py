@@ -10,6 +10,7 @@ from itertools import combinations
 from infra.blueprint import catalogue
 from infra.blueprint.cloud import PlannedRegion
 from infra.blueprint.plan import Plan
+from infra.blueprint.scope import SERVICES
 from infra.checks.outcome import Finding, Where
 from infra.subnets import overlap
 
@@ -88,6 +89,35 @@ def hosts_in_room(plan: Plan) -> Iterator[Finding]:
                         ("hosts", host.name, "address"),
                         "the VPN carries the range of the room alone",
                     )
+
+
+def cidr_growth(plan: Plan) -> Iterator[Finding]:
+    """There is room for what comes later: twice the machines in the machine room, and every zone's slot in a VPC."""
+    there = [host for host in plan.hosts if host.machine is None]
+    for region in plan.regions:
+        for room in region.vpn.remote_cidrs if region.vpn else ():
+            usable = max(ipaddress.IPv4Network(room).num_addresses - 2, 1)  # neither the network's nor the broadcast
+            if usable < 2 * len(there):
+                text = f"onprem: {room} has {usable} addresses for {len(there)} machines, and none for as many again"
+                yield Finding(text, ("onprem", "cidr"), "a wider range, as long as nothing else uses it")
+        if region.network.existing:
+            yield Finding(
+                f"{region.name}: what else stands in {region.network.existing}, and in whose slot, is not known",
+                ("network", "existing", region.name),
+                f"keep {region.network.cidr} free of other switches, and waive this check with who saw to it",
+                unknown=True,
+            )
+
+
+def services_range_free(plan: Plan) -> Iterator[Finding]:
+    """The machine room uses no address that the cloud's own services or the VPN's tunnels have."""
+    for region in plan.regions:
+        for room in region.vpn.remote_cidrs if region.vpn else ():
+            inside = [tunnel.inside_cidr for tunnel in region.vpn.tunnels] if region.vpn else []
+            for taken in (SERVICES, *inside):
+                if overlap(room, taken):
+                    text = f"onprem: {room} overlaps {taken}, to which no host could then speak"
+                    yield Finding(text, ("onprem", "cidr"), "a private range (RFC 1918)")
 
 
 def two_zones(plan: Plan) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from infra.blueprint.load import BlueprintError
-from infra.cli import cloud, design, environments, export, local
+from infra.cli import cloud, cost, design, environments, export, local
 from infra.cli.stop import Stop
 from infra.engine.environment import DOUBTFUL
 from infra.engine.programs import EngineError
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 for command in (
     design.list_blueprints, design.choose, environments.init, design.check, design.expand, design.graph, design.schema,
+    cost.cost,
     cloud.preview, cloud.up, cloud.render, cloud.refresh, cloud.failover, cloud.destroy, cloud.bootstrap, cloud.shell,
     local.down, local.status,
 ):  # fmt: skip
@@ -29,6 +30,7 @@ for command in (
 
 
 app.add_typer(export.app, name="export")
+app.add_typer(cost.catalogue, name="catalogue")
 
 
 def main() -> None:

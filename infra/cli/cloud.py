@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,15 +11,18 @@ import typer
 
 from infra import render as renders
 from infra.blueprint.edit import edited
+from infra.blueprint.load import BlueprintError
 from infra.blueprint.outputs import Outputs
 from infra.blueprint.plan import Plan
-from infra.cli import local, show
+from infra.cli import changes, local, removal, show
 from infra.cli.design import judged
 from infra.cli.names import HERE, Environment, Folder, Found, Name, find, find_environment, plan_of
 from infra.cli.stop import BAD_INPUT, Stop
+from infra.cost import files
+from infra.cost.estimate import Estimate, estimate
 from infra.engine import session
 from infra.engine.project import account, stacks
-from infra.engine.stacks import Stack, Summary
+from infra.engine.stacks import Stack
 from infra.local.report import Reporter
 from infra.naming import GLOBAL
 
@@ -28,15 +30,19 @@ Port = Annotated[int | None, typer.Option(help="local only: instead of the bluep
 Workers = Annotated[int | None, typer.Option(help="local only: HTTP workers, instead of the blueprint's")]
 Part = Annotated[str | None, typer.Option(help="one part alone: a region's name, or global")]
 
+Domain = Annotated[
+    str | None, typer.Option(help="stop hosts of this failure domain alone: a zone, or a host where hosts may be lost")
+]
 
-def preview(name: Environment, part: Part = None, project: Folder = HERE) -> None:
-    """What `up` would do; nothing is created."""
+
+def preview(name: Environment, part: Part = None, domain: Domain = None, project: Folder = HERE) -> None:
+    """What `up` would do, and whether it would refuse; nothing is created."""
     found, plan = _environment(name, project)
     if local.is_local(plan):
         show.files(renders.everything(plan, {}))
         return
-    for stack in _stacks(found, plan, part):
-        _report(stack, stack.preview, "preview")
+    changes.known_domain(plan, domain)
+    changes.previewed(plan, _stacks(found, plan, part), domain=domain)
     show.files(renders.everything(plan, {}))
 
 
@@ -44,27 +50,28 @@ def up(
     name: Name,
     *,
     part: Part = None,
+    domain: Domain = None,
     port: Port = None,
     workers: Workers = None,
     data: local.Data = None,
     project: Folder = HERE,
 ) -> None:
-    """Make it so: the stacks of an environment, or a store on this machine."""
+    """Make it so: the stacks of an environment, judged before anything is done, or a store on this machine."""
     found = find(name, project)
     plan = plan_of(found.path, port=port, workers=workers)
     if local.is_local(plan):
         local.run(plan, found.path.stem, folder=found.project.folder, data=data)
         return
     found, plan = _environment(name, project)
-    for stack in _stacks(found, plan, part):
-        _report(stack, stack.up, "up")
+    changes.known_domain(plan, domain)
+    changes.done(plan, _stacks(found, plan, part), domain=domain)
 
 
 def refresh(name: Environment, part: Part = None, project: Folder = HERE) -> None:
     """Look for drift: what the cloud says against what the state says."""
     found, plan = _environment(name, project)
     for stack in _stacks(found, plan, part):
-        _report(stack, stack.refresh, "refresh")
+        show.reported(stack, stack.refresh, "refresh")
 
 
 def render(
@@ -101,7 +108,7 @@ def failover(
         found, plan = _environment(name, project)
         opened = _session(found, plan)
         parts = [opened.stack(stack) for stack in stacks(plan) if stack.part in (to, GLOBAL)]
-        changed = sum(_report(stack, stack.up, "failover").changed for stack in parts)
+        changed = sum(summary.changed for summary in changes.done(plan, parts, verb="failover"))
     except BaseException:
         Reporter().warn(f"failover is not complete: run it again. {found.path} says active: {to}")
         raise
@@ -113,28 +120,35 @@ def failover(
 
 def destroy(
     name: Environment,
+    *,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     part: Part = None,
+    release: Annotated[str | None, typer.Option(help="nothing but this: the name of something that is kept")] = None,
+    confirm: Annotated[str | None, typer.Option(help="its name again")] = None,
     project: Folder = HERE,
 ) -> None:
-    """Remove all but what is protected, and list what stays."""
+    """Remove all but what is protected, and list what stays; or remove just one thing that is."""
     found, plan = _environment(name, project, check=False)
+    if confirm is not None and release is None:
+        raise Stop("--confirm goes with --release NAME")
+    if release is not None and not local.is_local(plan):
+        removal.release(_stacks(found, plan, part), release, confirm)
+        return
     if not yes and not typer.confirm(f"Remove everything of {name} but what is protected?"):
         raise Stop("nothing was removed", BAD_INPUT)
     if local.is_local(plan):
         local.down(name, project)
         return
+    costs = _costs(found, plan)
     for stack in reversed(_stacks(found, plan, part)):
-        _report(stack, stack.destroy, "destroy")
-        show.kept(stack.name.name, stack.kept())
+        removal.everything(plan, stack, costs)
 
 
 def bootstrap(name: Environment, project: Folder = HERE) -> None:
     """Once an account: the role that encrypts disks with a key of ours."""
     found, plan = _environment(name, project)
     opened = _session(found, plan)
-    stack = opened.stack(account(opened.mode))
-    _report(stack, stack.up, "bootstrap")
+    changes.done(plan, [opened.stack(account(opened.mode))], verb="bootstrap")
 
 
 def shell(name: Environment, project: Folder = HERE) -> None:
@@ -148,6 +162,15 @@ def _environment(name: str, folder: Path, *, check: bool = True) -> tuple[Found,
     """The environment's Plan. Raises: Stop when it is none, or when a check fails."""
     found = find_environment(name, folder)
     return found, judged(found, quiet=True) if check else plan_of(found.path)
+
+
+def _costs(found: Found, plan: Plan) -> Estimate | None:
+    """None where a price file cannot be read: that stops no removal."""
+    try:
+        return estimate(plan, book=files.book(found.path))
+    except BlueprintError as error:
+        Reporter().warn(f"what is left has no price: {error}")
+        return None
 
 
 def _session(found: Found, plan: Plan) -> session.Session:
@@ -166,13 +189,6 @@ def _outputs(found: Found, plan: Plan) -> dict[str, Outputs]:
     """What is known of each part; nothing of a stack that was never up."""
     opened = _session(found, plan)
     return {name.part: Outputs.model_validate(opened.stack(name).outputs()) for name in stacks(plan)}
-
-
-def _report(stack: Stack, work: Callable[[Callable[[str], None]], Summary], verb: str) -> Summary:
-    with show.progress(f"{verb} {stack.name.name}") as on_step:
-        summary = work(on_step)
-    show.line(stack.name.name, str(summary))
-    return summary
 
 
 def _replace(path: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,11 +17,21 @@ from infra.blueprint import plan as plans
 from infra.blueprint.load import BlueprintError, Problem
 from infra.blueprint.model import json_schema
 from infra.blueprint.plan import Plan
+from infra.checks import Review
 from infra.cli import show
 from infra.cli.names import BLUEPRINTS, HERE, Folder, Found, Name, blueprints, environments, find, plan_of
-from infra.cli.stop import Stop
+from infra.cli.stop import BAD_INPUT, Stop
+from infra.cost import files
 from infra.engine.project import Project, stacks
 from infra.local.report import Reporter
+
+
+class Style(StrEnum):
+    """How `check` speaks."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
 
 
 def list_blueprints(project: Folder = HERE) -> None:
@@ -67,10 +78,55 @@ def choose(
     show.text(f"\nkakera-infra init {found.blueprint} {options}".rstrip())
 
 
-def check(name: Name, project: Folder = HERE) -> None:
-    """Print every check's verdict; exit code 2 when one fails."""
-    found = find(name, project)
-    judged(found, quiet=False)
+def check(
+    name: Name,
+    style: Annotated[
+        Style, typer.Option("--format", help="text; json, versioned; sarif: 2.1.0, for hosts of code")
+    ] = Style.TEXT,
+    out: Annotated[Path | None, typer.Option(help="a file to write it to, instead of the terminal")] = None,
+    project: Folder = HERE,
+) -> None:
+    """Say every check's verdict; exit code 2 when one fails."""
+    if style is Style.TEXT and out is None:
+        judged(find(name, project), quiet=False)
+        return
+    review, more = _looked_at(name, project)
+    match style:
+        case Style.TEXT:
+            text = show.plain(review.outcomes, (*review.problems, *more))
+        case Style.JSON:
+            text = checks.as_json(review, blueprint=name, more=more)
+        case Style.SARIF:
+            text = checks.as_sarif(review, root=str(Path.cwd()), more=more)
+    _put(text, out)
+    if review.problems or more:
+        if out is not None:
+            count = len(review.problems) + len(more)
+            show.complain(f"{count} problem{'s' if count != 1 else ''}; see {out}")
+        raise typer.Exit(BAD_INPUT)
+
+
+def _looked_at(name: str, folder: Path) -> tuple[Review, tuple[Problem, ...]]:
+    """What is there to say of it, whatever is wrong: a name that nothing has is a problem among the others."""
+    try:
+        found = find(name, folder)
+        review = reviewed(found)
+    except Stop as stop:
+        return Review(None, (), ()), (Problem(name, 1, 1, str(stop)),)
+    except BlueprintError as error:
+        return Review(None, (), ()), error.problems
+    return review, tuple(_missing_secrets(found, review.plan)) if review.plan is not None else ()
+
+
+def _put(text: str, out: Path | None) -> None:
+    """Raises: Stop when the file cannot be written."""
+    if out is None:
+        print(text, end="")
+        return
+    try:
+        out.write_text(text)
+    except OSError as error:
+        raise Stop(f"{out} cannot be written: {error.strerror}") from error
 
 
 def expand(name: Name, project: Folder = HERE) -> None:
@@ -96,13 +152,14 @@ def schema() -> None:
 
 
 def judged(found: Found, *, quiet: bool) -> Plan:
-    """The Plan, when every field, check and secret is right. Raises: BlueprintError with all that is wrong, placed."""
-    try:
-        text = found.path.read_text()
-    except OSError as error:
-        raise BlueprintError((Problem(str(found.path), 1, 1, f"cannot be read: {error.strerror}"),)) from error
-    review = checks.review(text, name=str(found.path), today=datetime.date.today())
-    if not quiet:
+    """The Plan, when every field, check and secret is right. Raises: BlueprintError with all that is wrong, placed.
+
+    `quiet`: of the verdicts only what is not known is shown, for it stops nothing and would go unseen.
+    """
+    review = reviewed(found)
+    if quiet:
+        show.doubts(review.outcomes)
+    else:
         show.outcomes(review.outcomes)
     problems = list(review.problems)
     if review.plan is not None:
@@ -110,6 +167,24 @@ def judged(found: Found, *, quiet: bool) -> Plan:
     if problems or review.plan is None:
         raise BlueprintError(tuple(problems))
     return review.plan
+
+
+def reviewed(found: Found) -> Review:
+    """All there is to say of its text. Raises: BlueprintError when it cannot be read."""
+    try:
+        text = found.path.read_text()
+    except OSError as error:
+        raise BlueprintError((Problem(str(found.path), 1, 1, f"cannot be read: {error.strerror}"),)) from error
+    except UnicodeDecodeError as error:
+        raise BlueprintError((Problem(str(found.path), 1, 1, "is not UTF-8 text"),)) from error
+    known = files.beside(found.path)
+    return checks.review(
+        text,
+        name=str(found.path),
+        today=datetime.date.today(),
+        informed={"cost-ceiling": checks.ceiling(known.book, known.usage)},
+        beside=known.problems,
+    )
 
 
 def _missing_secrets(found: Found, plan: Plan) -> list[Problem]:

@@ -71,4 +71,4 @@ def blueprints() -> tuple[str, ...]:
 
 def environments(project: Project) -> tuple[str, ...]:
     names = (path.stem for path in project.environments.glob("*.yaml"))
-    return tuple(sorted(name for name in names if not name.startswith("Pulumi.")))
+    return tuple(sorted(name for name in names if name != "prices" and "." not in name))  # stacks, usage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,7 +11,8 @@ import pulumi
 import pulumi_alicloud as alicloud
 
 from infra.blueprint.cloud import PlannedCompute, PlannedMachine, PlannedSnapshots
-from infra.blueprint.plan import PlannedDrive, PlannedHost
+from infra.blueprint.model import Survive
+from infra.blueprint.plan import PlannedDrive, PlannedHost, failure_domain
 
 SYSTEM_CATEGORY: Final = "cloud_essd"
 SYSTEM_LEVEL: Final = "PL1"
@@ -19,18 +20,22 @@ DAY_H: Final = 24
 BEIJING_H: Final = 8  # the cloud reads the hours of a snapshot policy in UTC+8
 WEEK: Final = frozenset(range(1, 8))
 
-# An update of either reboots the host, of the image it swaps the system disk too, and neither does any good there:
-# cloud-init reads its data once, at the first boot, and what is installed is Ansible's. A host gets a new image when it
-# is made again; so a newer image in the catalogue, or a line more in the user data, restarts no store (P3).
-FIRST_BOOT_ONLY: Final = ["image_id", "user_data"]
+# An update of any of these stops the host, of the image it swaps the system disk too, and none does any good there:
+# cloud-init reads its data once, at the first boot, and what is installed is Ansible's, and so are the keys of those
+# who may log in. A host gets a new image when it is made again; so a newer image in the catalogue, or a line more in
+# the user data, restarts no store (P3). An address is a slot of the Plan (P2) and moves only when a host is made again.
+FIRST_BOOT_ONLY: Final = ("image_id", "user_data", "key_name", "private_ip")
+# Of hosts that hold drives these too: they stop, or are replaced, one by one and by hand (docs/operate/changes.md).
+BY_HAND: Final = ("instance_type", "system_disk_encrypted", "system_disk_kms_key_id")
 
 
 @dataclass(frozen=True)
 class ComputeArgs:
     """Everything by the Plan's names; `user_data` (by host) is plain text.
 
-    `key_id`: of the disks; None: the service's own key. `protect`: neither `destroy` nor the cloud's console removes
-    drives or the hosts that hold them.
+    `key_id`: of the disks; None: the service's own key. `protect`: `destroy` leaves the drives, and the cloud's console
+    removes no host that holds some. Such a host is not protected in Pulumi: what it holds outlives it, it is paid for,
+    and made again it finds its drives.
     """
 
     plan: PlannedCompute
@@ -40,6 +45,7 @@ class ComputeArgs:
     group_ids: Mapping[str, pulumi.Input[str]]
     key_id: pulumi.Input[str] | None
     protect: bool
+    survive: Survive = "zone"
     role_names: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)  # missing: the role's name in the Plan
 
 
@@ -65,7 +71,12 @@ class Compute(pulumi.ComponentResource):
         self._spread = self._deployment_set(args.plan.deployment_set)
         self._snapshots = self._policy(args.plan.snapshots)
         self.disk_ids = {}
-        made = {host.name: self._host(host) for host in args.hosts}
+        made: dict[str, alicloud.ecs.Instance] = {}
+        before: list[alicloud.ecs.Instance] = []
+        for domain in domains(args.hosts, survive=args.survive):
+            found = {host.name: self._host(host, before) for host in domain}
+            made |= found
+            before = list(found.values())
         self.host_ids = {found: instance.id for found, instance in made.items()}
         self.host_addresses = {found: instance.private_ip for found, instance in made.items()}
         self.register_outputs(
@@ -104,10 +115,10 @@ class Compute(pulumi.ComponentResource):
             opts=self._opts,
         ).id
 
-    def _host(self, host: PlannedHost) -> alicloud.ecs.Instance:
+    def _host(self, host: PlannedHost, before: Sequence[alicloud.ecs.Instance]) -> alicloud.ecs.Instance:
+        """`before`: hosts of the failure domain before this one's; nothing is done to this one while they change."""
         machine = _machine(host)
-        holds_data = bool(host.drives)
-        instance = self._instance(host, machine, holds_data=holds_data)
+        instance = self._instance(host, machine, before)
         alicloud.ecs.RamRoleAttachment(
             f"{host.name}-role",
             instance_id=instance.id,
@@ -118,8 +129,11 @@ class Compute(pulumi.ComponentResource):
             self._drive(host, drive, instance)
         return instance
 
-    def _instance(self, host: PlannedHost, machine: PlannedMachine, *, holds_data: bool) -> alicloud.ecs.Instance:
+    def _instance(
+        self, host: PlannedHost, machine: PlannedMachine, before: Sequence[alicloud.ecs.Instance]
+    ) -> alicloud.ecs.Instance:
         args = self._args
+        holds_data = bool(host.drives)
         return alicloud.ecs.Instance(
             host.name,
             instance_name=host.name,
@@ -143,20 +157,22 @@ class Compute(pulumi.ComponentResource):
             user_data=encoded(args.user_data[host.name]),
             deletion_protection=args.protect and holds_data,
             opts=pulumi.ResourceOptions(
-                parent=self, protect=args.protect and holds_data, ignore_changes=FIRST_BOOT_ONLY
+                parent=self,
+                depends_on=before,
+                ignore_changes=[*FIRST_BOOT_ONLY, *(BY_HAND if holds_data else ())],
             ),
         )
 
     def _drive(self, host: PlannedHost, drive: PlannedDrive, instance: alicloud.ecs.Instance) -> None:
         disk = self._disk(host, drive)
         self.disk_ids[drive.name] = disk.id
-        # Protected like its two ends: a `destroy` that leaves both must not part them.
+        # Not protected: it would hold the host, and with it all that a host needs, for a drive that outlives it.
         alicloud.ecs.EcsDiskAttachment(
             f"{drive.name}-attachment",
             disk_id=disk.id,
             instance_id=instance.id,
             delete_with_instance=False,
-            opts=self._kept,
+            opts=self._opts,
         )
         alicloud.ecs.EcsAutoSnapshotPolicyAttachment(
             f"{drive.name}-snapshots", auto_snapshot_policy_id=self._snapshots, disk_id=disk.id, opts=self._opts
@@ -188,6 +204,14 @@ def _machine(host: PlannedHost) -> PlannedMachine:
     if host.machine is None:
         raise ValueError(f"{host.name}: not a host of the cloud")
     return host.machine
+
+
+def domains(hosts: Sequence[PlannedHost], *, survive: Survive) -> tuple[tuple[PlannedHost, ...], ...]:
+    """The hosts by what fails together, in the order of the Plan: zones, or each host for itself. Pure."""
+    found: dict[str, list[PlannedHost]] = {}
+    for host in hosts:
+        found.setdefault(failure_domain(survive, host), []).append(host)
+    return tuple(map(tuple, found.values()))
 
 
 def encoded(text: str) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Mapping
 
 import pulumi
 
 from infra import checks
 from infra.blueprint.plan import Plan
-from infra.components import tags
+from infra.blueprint.stack import RELEASED
+from infra.components import released, tags
+from infra.cost import files
 from infra.deploy.settings import Settings
 
 
@@ -22,7 +25,14 @@ def checked_plan(settings: Settings) -> Plan:
         text = settings.blueprint.read_text()
     except OSError as error:
         raise pulumi.RunError(f"kakera:blueprint {settings.blueprint} cannot be read: {error.strerror}") from error
-    review = checks.review(text, name=str(settings.blueprint), today=datetime.date.today())
+    known = files.beside(settings.blueprint)
+    review = checks.review(
+        text,
+        name=str(settings.blueprint),
+        today=datetime.date.today(),
+        informed={"cost-ceiling": checks.ceiling(known.book, known.usage)},
+        beside=known.problems,
+    )
     lines = [str(problem) for problem in review.problems]
     lines += _missing_secrets(review.plan, settings) if review.plan else []
     if lines or review.plan is None:
@@ -42,6 +52,13 @@ def tag_everything(plan: Plan, part: str) -> None:
     mandatory = mandatory_tags(plan, part)
     if mandatory:
         pulumi.runtime.register_resource_transform(tags.transform(mandatory))
+
+
+def let_go() -> None:
+    """What this one run is told to let go of loses its protection (`destroy --release`)."""
+    names = frozenset(os.environ.get(RELEASED, "").split())
+    if names:
+        pulumi.runtime.register_resource_transform(released.transform(names))
 
 
 def mandatory_tags(plan: Plan, part: str) -> Mapping[str, str]:

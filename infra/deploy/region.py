@@ -121,6 +121,7 @@ class _Region:
                 role_names=self._role_names,
                 key_id=self._key_id,
                 protect=planned.protect,
+                survive=self._plan.survive,
             ),
             self._opts,
         )

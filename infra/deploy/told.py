@@ -36,15 +36,18 @@ class Told:
             self._references[stack] = pulumi.StackReference(full)
         found = self._references[stack].outputs
 
+        def value(outputs: Mapping[str, Any]) -> Any:
+            told = outputs.get(name)
+            return told.get(key) if key and isinstance(told, Mapping) else told
+
         def pick(outputs: Mapping[str, Any]) -> str:
-            value = outputs.get(name)
-            value = value.get(key) if key and isinstance(value, Mapping) else value
-            if value is None:
+            if value(outputs) is None:
                 raise pulumi.RunError(f"stack {stack} has not told its {name} yet: bring it up first")
-            return str(value)
+            return str(value(outputs))
 
         if pulumi.runtime.is_dry_run():
-            return found.apply(lambda outputs: _unknown() if not outputs.get(name) else pick(outputs))
+            # Of a zone that is new the region has told nothing yet either.
+            return found.apply(lambda outputs: _unknown() if not value(outputs) else pick(outputs))
         return found.apply(pick)
 
 

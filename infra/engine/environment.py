@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra.blueprint.stack import Mode
+from infra.blueprint.stack import RELEASED, Mode
 
 
 def variables(
@@ -43,4 +43,4 @@ def whole(own: Mapping[str, str], ambient: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **own}
 
 
-DOUBTFUL = frozenset({"KAKERA_REHEARSAL_DIR", "PULUMI_IGNORE_AMBIENT_PLUGINS", "PULUMI_CONFIG_PASSPHRASE"})
+DOUBTFUL = frozenset({"KAKERA_REHEARSAL_DIR", "PULUMI_IGNORE_AMBIENT_PLUGINS", "PULUMI_CONFIG_PASSPHRASE", RELEASED})

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pulumi import automation as auto
 from pulumi.automation import events
 
-from infra.blueprint.stack import Mode
+from infra.blueprint.stack import RELEASED, Mode
+from infra.engine.changes import Step
 from infra.engine.programs import EngineError
 from infra.engine.project import Project, StackName
 from infra.naming import of_rehearsal
 
 OnStep = Callable[[str], None]
+_BLOCKED: Final = re.compile(r'unable to (?P<verb>replace|delete) resource "(?P<urn>[^"]+)"')
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,27 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """What an `up` would do. `blocked`: the engine's own words where protection (P3) stops it from doing that."""
+
+    summary: Summary
+    steps: tuple[Step, ...]
+    blocked: str = ""
+
+
+@dataclass(frozen=True)
 class Kept:
-    """A resource that `destroy` left, and whether it is protected itself or held by one that is."""
+    """A resource in the state, and whether it is protected itself or held by one that is. `inputs`: its arguments;
+    `needs`: URNs that its arguments come from, `after`: those it was only made after."""
 
     type: str
     name: str
     id: str
     protected: bool
+    urn: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 @dataclass
@@ -59,10 +76,12 @@ class _Watch:
     on_step: OnStep
     errors: list[str] = field(default_factory=list)
     changes: Mapping[Any, int] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
 
     def __call__(self, event: events.EngineEvent) -> None:
         if event.resource_pre_event is not None:
             metadata = event.resource_pre_event.metadata
+            self.steps.append(_step(metadata))
             if metadata.op != auto.OpType.SAME:
                 self.on_step(f"{metadata.op.value} {metadata.urn.rpartition('::')[2]}")
         if event.summary_event is not None:
@@ -110,21 +129,64 @@ class Stack:
         """A value in the clear, for another stack of the same environment."""
         return self._run("config", "get", "--stack", self.name.name, "--path", key).removesuffix("\n")
 
-    def preview(self, on_step: OnStep) -> Summary:
+    def preview(self, on_step: OnStep, *, plan: Path | None = None, exclude: Collection[str] = ()) -> Preview:
+        """What `up` would do. `plan`: a file that holds an `up` to just this; `exclude`: URNs left as they are."""
+        watch = _Watch(on_step)
+        blocked = ""
+        try:
+            self._stack().preview(
+                on_event=watch,
+                suppress_progress=True,
+                plan=str(plan) if plan else None,
+                exclude=list(exclude) or None,
+            )
+        except auto.CommandError as error:
+            blocked = _words(error, watch.errors)
+            if not _only_protection(watch.errors):
+                raise EngineError(blocked) from error
+        return Preview(_summary(watch.changes), (*watch.steps, *blocked_steps(watch.errors)), blocked)
+
+    def up(self, on_step: OnStep, *, plan: Path | None = None, exclude: Collection[str] = ()) -> Summary:
+        """`plan`, `exclude`: as given to `preview`. A step that the plan does not have is an error, and not done."""
         watch = _Watch(on_step)
         try:
-            self._stack().preview(on_event=watch, suppress_progress=True)
+            self._stack().up(
+                on_event=watch,
+                suppress_progress=True,
+                show_secrets=False,
+                plan=str(plan) if plan else None,
+                exclude=list(exclude) or None,
+            )
         except auto.CommandError as error:
             raise EngineError(_words(error, watch.errors)) from error
         return _summary(watch.changes)
 
-    def up(self, on_step: OnStep) -> Summary:
+    def let_go(self, released: Mapping[str, str], on_step: OnStep) -> None:
+        """The cloud's own protection is turned off, and Pulumi's too: an update of just these, URN -> name."""
+        stack = Stack(
+            self.project, self.name, engine=self._engine,
+            variables={**self._variables, RELEASED: " ".join(released.values())},
+        )  # fmt: skip
         watch = _Watch(on_step)
         try:
-            self._stack().up(on_event=watch, suppress_progress=True, show_secrets=False)
+            stack._stack().up(
+                on_event=watch, suppress_progress=True, show_secrets=False, target=list(released)
+            )
         except auto.CommandError as error:
             raise EngineError(_words(error, watch.errors)) from error
-        return _summary(watch.changes)
+
+    def free(self, urns: Collection[str]) -> None:
+        """In the state alone: none of these is protected by Pulumi, and what was only made after one waits for it no
+        longer. No program runs."""
+        stack = self._stack()
+        exported = stack.export_stack()
+        for found in (exported.deployment or {}).get("resources", []):
+            if found["urn"] in urns:
+                found["protect"] = False
+            needed = {urn for many in (found.get("propertyDependencies") or {}).values() for urn in many or ()}
+            old = found.get("dependencies") or []
+            found["dependencies"] = [urn for urn in old if urn not in urns or urn in needed]
+        stack.import_stack(exported)
 
     def refresh(self, on_step: OnStep) -> Summary:
         self._refuse_other_mode()
@@ -135,13 +197,17 @@ class Stack:
             raise EngineError(_words(error, watch.errors)) from error
         return _summary(watch.changes)
 
-    def destroy(self, on_step: OnStep) -> Summary:
-        """Everything but what is protected and what that depends on (P6)."""
+    def destroy(self, on_step: OnStep, *, only: Collection[str] = ()) -> Summary:
+        """Everything but what is protected and what that depends on (P6); with `only` just these URNs."""
         self._refuse_other_mode()
         watch = _Watch(on_step)
         try:
             self._stack().destroy(
-                on_event=watch, suppress_progress=True, show_secrets=False, exclude_protected=True
+                on_event=watch,
+                suppress_progress=True,
+                show_secrets=False,
+                exclude_protected=None if only else True,
+                target=list(only) or None,
             )
         except auto.CommandError as error:
             raise EngineError(_words(error, watch.errors)) from error
@@ -156,9 +222,7 @@ class Stack:
         exported = self._stack().export_stack()
         resources = exported.deployment.get("resources", []) if exported.deployment else []
         return tuple(
-            Kept(found["type"], found["urn"].rpartition("::")[2], str(found["id"]), bool(found.get("protect")))
-            for found in resources
-            if found.get("id") and not found["type"].startswith("pulumi:")
+            _kept(found) for found in resources if found.get("id") and not found["type"].startswith("pulumi:")
         )
 
     def _refuse_other_mode(self) -> None:
@@ -188,6 +252,57 @@ class Stack:
         return done.stdout
 
 
+def _kept(found: Mapping[str, Any]) -> Kept:
+    many = (found.get("propertyDependencies") or {}).values()
+    needs = {urn for urns in many for urn in urns or ()}
+    return Kept(
+        type=found["type"],
+        name=found["urn"].rpartition("::")[2],
+        id=str(found["id"]),
+        protected=bool(found.get("protect")),
+        urn=found["urn"],
+        inputs=found.get("inputs") or {},
+        needs=tuple(sorted(needs)),
+        after=tuple(sorted(set(found.get("dependencies") or ()) - needs)),
+    )
+
+
+def _step(metadata: events.StepEventMetadata) -> Step:
+    """Of `a.b[0]` the argument is `a`. Inputs that the cloud has changed since are as it told them last."""
+    paths = (*(metadata.detailed_diff or ()), *(metadata.diffs or ()))
+    old = metadata.old
+    return Step(
+        op=metadata.op.value,
+        urn=metadata.urn,
+        type=metadata.type,
+        id=old.id if old else "",
+        properties=tuple(dict.fromkeys(_argument(path) for path in paths)),
+        replacing=tuple(metadata.keys or ()),
+        inputs=old.inputs or {} if old else None,
+        protected=bool(old and old.protect),
+    )
+
+
+def _argument(path: str) -> str:
+    return path.removeprefix('["').partition('"]')[0].partition(".")[0].partition("[")[0]
+
+
+def _only_protection(errors: Sequence[str]) -> bool:
+    """Whether the engine stopped for nothing but protected resources; it says so of each, and last that it stopped."""
+    other = [error for error in errors if error != "preview failed" and "protect" not in error]
+    return not other and any("protect" in error for error in errors)
+
+
+def blocked_steps(errors: Iterable[str]) -> Iterator[Step]:
+    """The protected resources that the engine did not get as far as a step for: those that are deleted first."""
+    for error in errors:
+        found = _BLOCKED.match(error)
+        if found is not None:
+            op = "replace" if found["verb"] == "replace" else "delete"
+            urn = found["urn"]
+            yield Step(op=op, urn=urn, type=urn.split("::")[2].rpartition("$")[2], protected=True)
+
+
 def _summary(changes: Mapping[Any, int] | None) -> Summary:
     """From the engine's counts by operation; a replacement is counted once."""
     found = {str(getattr(operation, "value", operation)): count for operation, count in (changes or {}).items()}
@@ -200,8 +315,13 @@ def _summary(changes: Mapping[Any, int] | None) -> Summary:
     )
 
 
+# What a run that is held to a plan says of each step that a failure kept it from.
+_FOLLOWS: Final = "expected resource operations for"
+
+
 def _words(error: auto.CommandError, errors: list[str]) -> str:
-    if errors:
-        return "\n".join(dict.fromkeys(errors))
+    causes = [found for found in errors if not found.startswith(_FOLLOWS)] or errors
+    if causes:
+        return "\n".join(dict.fromkeys(causes))
     lines = [line.strip() for line in str(error).splitlines() if "error:" in line]
     return "\n".join(dict.fromkeys(lines)) or str(error)

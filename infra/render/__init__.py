@@ -1,5 +1,6 @@
 """Plan -> the files a host reads. Pure: text in, text out."""
 
+from infra.render.chart import cost_chart
 from infra.render.cloudinit import cloud_init
 from infra.render.credentials import secret_files, secrets_of
 from infra.render.environment import endpoints, everything, host_files
@@ -13,6 +14,7 @@ __all__ = [
     "KNOWN_AFTER_UP",
     "cloud_init",
     "cloud_init_gateway",
+    "cost_chart",
     "endpoints",
     "everything",
     "gateway_secrets",

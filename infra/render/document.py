@@ -105,7 +105,7 @@ def left(blueprint: Blueprint) -> str:
     for region in plan.regions:
         storage = [host for host in plan.hosts if host.region == region.name and host.machine and host.drives]
         drives = sum(len(host.drives) for host in storage)
-        parts = [f"{_count(len(storage), 'storage host')} with {_count(drives, 'disk')}"] if storage else []
+        parts = [_count(drives, "disk")] if storage else []
         parts += [_count(len(region.buckets), "bucket")]
         parts += ["the database"] if region.database is not None else []
         parts += ["the balancer"] if region.balancer is not None else []

@@ -11,7 +11,7 @@ k: 2
 m: 1
 survive: drive
 accounts: [main]
-storage: {{hosts_per_zone: 1, drives_per_host: 3}}
+storage: {{hosts_per_zone: 1, drives_per_host: 4}}
 gateways: {{per_zone: 0}}
 network: {{flow_log: false, nat: false, oss_endpoint: false}}
 ssh_public_key: {KEY}

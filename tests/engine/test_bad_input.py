@@ -34,7 +34,7 @@ def test_all_that_does_not_fit_together_is_said_at_once(world: Callable[[str], W
     found.environ()  # while it can be told
     text = found.file.read_text()
     text = text.replace("survive: drive", "survive: zone")
-    text = text.replace("drives_per_host: 3", "drives_per_host: 3, instance_type: ecs.g7.hugest")
+    text = text.replace("drives_per_host: 4", "drives_per_host: 4, instance_type: ecs.g7.hugest")
     text += "  - {name: cn-beijing, role: replica, zones: [cn-beijing-h], cidr: 10.40.0.0/16}\n"
     found.file.write_text(text)
     name = "acme-dev-cn-hangzhou"

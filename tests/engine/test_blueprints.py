@@ -16,6 +16,7 @@ from tests.rehearse.walk import Counts
 
 INSTANCE: Final = "alicloud:ecs/instance:Instance"
 DISK: Final = "alicloud:ecs/ecsDisk:EcsDisk"
+POLICY: Final = "alicloud:ecs/autoSnapshotPolicy:AutoSnapshotPolicy"
 # What holds data, or opens it: never replaced, whatever is changed (P3).
 HOLDERS: Final = frozenset({
     INSTANCE, DISK, "alicloud:oss/bucket:Bucket", "alicloud:rds/instance:Instance", "alicloud:kms/key:Key",
@@ -35,11 +36,11 @@ class Change:
 
 
 CHANGES: Final = {
-    "single-ecs": Change("storage.instance_type=ecs.g7.4xlarge", {INSTANCE: 1}),
-    "three-zone": Change("storage.instance_type=ecs.g7.4xlarge", {INSTANCE: 3}),
+    "single-ecs": Change("storage.snapshot_days=9", {POLICY: 1}),
+    "three-zone": Change("storage.snapshot_days=9", {POLICY: 1}),
     "hybrid": Change("tier.archive_days=60", {"alicloud:oss/bucket:Bucket": 1}),
-    "multi-region": Change("storage.instance_type=ecs.g7.4xlarge", {INSTANCE: 6}),
-    "cdn-edge": Change("storage.instance_type=ecs.g7.4xlarge", {INSTANCE: 3}),
+    "multi-region": Change("storage.snapshot_days=9", {POLICY: 2}),
+    "cdn-edge": Change("storage.snapshot_days=9", {POLICY: 1}),
 }
 
 

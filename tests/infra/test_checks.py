@@ -11,7 +11,8 @@ from infra import checks
 from infra.blueprint.expand import expand
 from infra.blueprint.model import Blueprint
 from infra.blueprint.plan import Plan
-from infra.checks import Verdict, geometry
+from infra.checks import Verdict, geometry, table, waivers
+from infra.checks.outcome import Finding
 from infra.checks.table import CHECKS
 from kakera.base import limits
 
@@ -39,7 +40,7 @@ def verdicts(subject: Plan) -> dict[str, Verdict]:
 
 
 def test_a_good_plan_passes_all() -> None:
-    assert verdicts(plan()) == dict.fromkeys(CHECKS, Verdict.PASS)
+    assert verdicts(plan()) == dict.fromkeys((*CHECKS, waivers.NAME), Verdict.PASS)
 
 
 @pytest.mark.parametrize(
@@ -65,28 +66,56 @@ def test_boundary(check: str, failing: Plan, passing: Plan) -> None:
     assert verdicts(passing)[check] is Verdict.PASS
 
 
-def waived(check: str, until: str) -> Plan:
-    waiver = {"check": check, "reason": "seen and accepted", "until": until}
-    return plan([("z", 5)], address="0.0.0.0", waivers=[waiver])
+def waived(check: str, until: str, reason: str = "seen and accepted") -> Plan:
+    return plan([("z", 5)], address="0.0.0.0", waivers=[{"check": check, "reason": reason, "until": until}])
+
+
+def refused(subject: Plan) -> tuple[Finding, ...]:
+    """What is said of the waivers themselves."""
+    return next(found.findings for found in checks.run(subject, today=TODAY) if found.check == waivers.NAME)
 
 
 def test_a_waiver_holds_to_its_last_day() -> None:
     assert verdicts(waived("plain-http-stays-home", "2026-06-01"))["plain-http-stays-home"] is Verdict.WAIVED
     assert verdicts(waived("plain-http-stays-home", "2026-05-31"))["plain-http-stays-home"] is Verdict.FAIL
+    assert refused(waived("plain-http-stays-home", "2026-06-01")) == ()
+
+
+@pytest.mark.parametrize(
+    ("subject", "field", "said", "remedy"),
+    [
+        (waived("plain-http-stays-home", "2026-05-31"), "until", "ended on 2026-05-31", "a new last day"),
+        (waived("plain-http-stays-home", "2030-01-01", " " * 10), "reason", "has no reason", "say why"),
+        (waived("plain-htp-stays-home", "2030-01-01"), "check", "there is no check", "'plain-http-stays-home'?"),
+        (waived("zzz", "2030-01-01"), "check", "there is no check", "known: profile-supported, "),
+        (waived("ports-usable", "2030-01-01"), "check", "passes without a waiver", "leave the waiver out"),
+        (waived("drives-cover-profile", "2030-01-01"), "check", "cannot be waived", "mend what it finds"),
+        (waived("waivers-sound", "2030-01-01"), "check", "cannot be waived", "mend what it finds"),
+    ],
+)
+def test_a_waiver_of_no_use_is_refused_at_its_place(subject: Plan, field: str, said: str, remedy: str) -> None:
+    (found,) = refused(subject)
+    assert found.where == ("waivers", subject.waivers[0].check, field)
+    assert said in found.text
+    assert remedy in found.hint
+    assert verdicts(subject)[waivers.NAME] is Verdict.FAIL
 
 
 def test_what_no_server_could_run_cannot_be_waived() -> None:
     assert verdicts(waived("drives-cover-profile", "2030-01-01"))["drives-cover-profile"] is Verdict.FAIL
 
 
-def test_a_waiver_of_no_check_fails() -> None:
-    found = [o for o in checks.run(waived("plain-htp", "2030-01-01"), today=TODAY) if o.check == "waivers-known"]
-    assert found[0].verdict is Verdict.FAIL
-    assert "plain-http-stays-home" in found[0].detail
-
-
-def test_a_waiver_of_a_passing_check_changes_nothing() -> None:
-    assert verdicts(waived("ports-usable", "2030-01-01"))["ports-usable"] is Verdict.PASS
+def test_what_is_unknown_is_no_failure_and_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All findings unknown: UNKNOWN; one that is not: FAIL. A waiver covers either."""
+    said = [Finding("one", unknown=True), Finding("two", unknown=True)]
+    rule = table.Rule(lambda plan: iter(said), "test", "none")
+    monkeypatch.setitem(CHECKS, "ports-usable", rule)
+    assert verdicts(plan())["ports-usable"] is Verdict.UNKNOWN
+    assert verdicts(waived("ports-usable", "2030-01-01"))["ports-usable"] is Verdict.WAIVED
+    assert verdicts(waived("ports-usable", "2026-05-31"))["ports-usable"] is Verdict.UNKNOWN
+    said.append(Finding("three"))
+    assert verdicts(plan())["ports-usable"] is Verdict.FAIL
+    assert verdicts(waived("ports-usable", "2030-01-01"))["ports-usable"] is Verdict.WAIVED
 
 
 def test_the_framework_and_the_store_agree_on_profiles() -> None:

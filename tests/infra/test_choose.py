@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra import checks
-from infra.blueprint.choose import Answers, Budget, Survives, choose, usable_tib
+from infra.blueprint.choose import MAX_TIB, Answers, Budget, Survives, choose, usable_tib
 from infra.blueprint.edit import edited
 from infra.blueprint.expand import expand
 from infra.blueprint.load import parse
@@ -21,7 +21,7 @@ answers = st.builds(
     Answers,
     regions=st.integers(1, 8),
     survive=st.sampled_from(get_args(Survives)),
-    capacity_tib=st.integers(1, 10_000),
+    capacity_tib=st.integers(1, MAX_TIB),
     budget=st.sampled_from(get_args(Budget)),
     onprem=st.booleans(),
     public_read=st.booleans(),
@@ -77,3 +77,11 @@ def test_what_is_recommended_holds_the_capacity_and_passes_the_checks(given_answ
 def test_answers_out_of_range_are_named(fields: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(fields))):
         Answers(**fields)
+
+
+def test_the_most_that_is_recommended_is_what_the_cloud_takes() -> None:
+    """A capacity at the limit passes every check, a deployment set's twenty hosts of a zone among them."""
+    found = choose(Answers(capacity_tib=MAX_TIB))
+    plan = expand(parse(edited((BLUEPRINTS / f"{found.blueprint}.yaml").read_text(), found.settings), name="x.yaml"))
+    failed = [o.detail for o in checks.run(plan, today=datetime.date(2026, 6, 1)) if o.verdict is not Verdict.PASS]
+    assert (failed, found.settings["storage.hosts_per_zone"]) == ([], 18)

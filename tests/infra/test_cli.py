@@ -44,7 +44,7 @@ def test_expand_prints_and_render_writes_what_was_frozen(tmp_path: Path) -> None
         (("schema",), 0, '"title": "Blueprint"'),
         (("status", "never-run"), 3, "not running"),
         (("down", "never-run"), 0, "not running"),
-        (("check", "laptop"), 0, "PASS   drives-cover-profile"),
+        (("check", "laptop"), 0, "PASS    drives-cover-profile"),
     ],
 )
 def test_answers(arguments: tuple[str, ...], code: int, wanted: str) -> None:
@@ -59,7 +59,7 @@ def test_check_fails_for_a_blueprint_that_does_not_hold(tmp_path: Path) -> None:
     path.write_text((ROOT / "blueprints/laptop.yaml").read_text().replace("drives: 6", "drives: 5"))
     code, text = run("check", str(path))
     assert code == 2
-    assert "FAIL   drives-cover-profile: 5 drives for profile 4+2: add 1 or lower k or m" in text
+    assert "FAIL    drives-cover-profile: 5 drives for profile 4+2: add 1 or lower k or m" in text
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_what_is_left_out_has_no_row() -> None:
 
 def test_what_destroy_leaves_counts_what_holds_data() -> None:
     text = document.left(cloud(database={"enabled": True}))
-    assert text == "- cn-hangzhou: 3 storage hosts with 18 disks, 2 buckets, the database, the balancer."
+    assert text == "- cn-hangzhou: 18 disks, 2 buckets, the database, the balancer."
 
 
 def test_only_what_is_generated_changes() -> None:

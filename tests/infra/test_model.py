@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from infra.blueprint import catalogue, sections
+from infra.blueprint import sections
 from infra.blueprint.load import BlueprintError, Problem, locate, parse
 from infra.blueprint.model import Blueprint, json_schema
-from infra.blueprint.sizes import DATABASES, ENVIRONMENTS, SIZES, resolve
+from infra.blueprint.sizes import ENVIRONMENTS, SIZES, resolve
 from infra.blueprint.units import unit, whole
 from tests.infra.cloud_blueprints import BEIJING, BLUEPRINTS, HANGZHOU, ROOM, cloud
 
@@ -160,38 +160,3 @@ def test_units(field: str, text: object, value: int | None) -> None:
 
 def test_units_are_named() -> None:
     assert (unit("drive_gib"), unit("drives"), unit("log_days")) == ("GiB", None, "days")
-
-
-# --- the catalogue ---------------------------------------------------------------------------------------------------
-def test_every_entry_of_the_catalogue_has_a_source_with_a_day() -> None:
-    found = catalogue.shipped()
-    used = {entry.source for entry in (*found.regions, *found.types)} | {found.image_source, "oss_ranges"}
-    assert used == set(found.sources)
-    assert all(source.at.startswith("https://") for source in found.sources.values())
-
-
-def test_the_catalogue_is_complete_and_of_one_piece() -> None:
-    found = catalogue.shipped()
-    types = [entry.type for entry in found.types]
-    assert len(set(types)) == len(types)
-    assert {entry.type for entry in found.recommendations} | set(DATABASES.values()) <= set(types)
-    asked = {(entry.use, entry.size) for entry in found.recommendations}
-    assert asked == {(use, size) for use in ("dense", "balanced", "gateway") for size in ("S", "M", "L")}
-    assert all(entry.reason for entry in (*found.types, *found.recommendations))
-    for region in found.regions:
-        assert all(zone.startswith(region.name) for zone in region.zones)
-        assert len({zone[-1] for zone in region.zones}) == len(region.zones)
-    with pytest.raises(KeyError):
-        found.recommend("gateway", "XL")  # type: ignore[arg-type]
-    assert found.zones("mars") == found.oss_ranges("mars") == ()
-
-
-def test_more_than_a_machine_of_a_size_has_is_not_recommended() -> None:
-    """Two workers a vCPU at most, and disks that fit."""
-    found = catalogue.shipped()
-    types = {entry.type: entry for entry in found.types}
-    for entry in found.recommendations:
-        table = SIZES[entry.size]
-        assert table[""]["workers"] <= 2 * types[entry.type].vcpu
-        limit = types[entry.type].max_disks
-        assert limit is None or table["storage"]["drives_per_host"] <= limit

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.checks import review
+from infra.checks import Verdict, review
 from tests.infra.cloud_blueprints import BLUEPRINTS, SHIPPED
 
 TODAY = datetime.date(2026, 6, 1)
@@ -82,6 +82,45 @@ def test_a_waiver_of_no_check_is_shown_where_it_stands() -> None:
     text = (BLUEPRINTS / "laptop.yaml").read_text() + waiver
     (problem,) = review(text, name="x.yaml", today=TODAY).problems
     assert text.splitlines()[problem.line - 1].strip().startswith("- {check: prots-usable")
+
+
+@pytest.mark.parametrize(
+    ("waiver", "marked", "said", "remedy"),
+    [
+        ("check: ports-usable, until: 2027-01-01", "{check", "'waivers[0].reason' is missing", "a sentence"),
+        ("check: ports-usable, until: 2027-01-01, reason: short", "short", "at least 10 characters", "a sentence"),
+        ("check: ports-usable, until: 2027-01-01, reason: '            '", "'   ", "has no reason", "say why"),
+        ("check: ports-usable, until: 2026-05-31, reason: seen and accepted", "2026-05-31", "ended on", "a new last"),
+        ("check: cidr-growth, until: 2027-01-01, reason: seen and accepted", "cidr-growth", "passes without", "leave"),
+        ("check: names-legal, until: 2027-01-01, reason: seen and accepted", "names-legal", "cannot be waived", "mend"),
+        ("check: ports-used, until: 2027-01-01, reason: seen and accepted", "ports-used", "no check", "'ports-usable'"),
+    ],
+)
+def test_a_waiver_of_no_use_is_refused_where_it_stands(waiver: str, marked: str, said: str, remedy: str) -> None:
+    """Without a reason, over, of a check that passes, of one that is never waived, of one that is not there."""
+    text = (BLUEPRINTS / "laptop.yaml").read_text().replace("port: 9000", "port: 80") + f"waivers:\n  - {{{waiver}}}\n"
+    line = text.splitlines().index(f"  - {{{waiver}}}")
+    found = [problem for problem in review(text, name="x.yaml", today=TODAY).problems if problem.line == line + 1]
+    assert [(problem.column - 1, said in problem.message, remedy in problem.hint) for problem in found] == [
+        (text.splitlines()[line].index(marked), True, True)
+    ]
+
+
+def test_a_waiver_is_not_called_useless_where_the_text_has_errors() -> None:
+    """What was meant by `eighty` is not known, and so not whether its waiver is needed."""
+    waiver = "waivers:\n  - {check: ports-usable, reason: seen and accepted, until: 2027-01-01}\n"
+    text = (BLUEPRINTS / "laptop.yaml").read_text().replace("port: 9000", "port: eighty") + waiver
+    (problem,) = review(text, name="x.yaml", today=TODAY).problems
+    assert problem.message.startswith("port: ")
+
+
+def test_what_is_unknown_stops_nothing() -> None:
+    text = (BLUEPRINTS / "single-ecs.yaml").read_text() + "image: m-bp1of-mine\n"
+    found = review(text, name="x.yaml", today=TODAY)
+    assert (found.problems, found.plan is not None) == ((), True)
+    (unknown,) = (one for one in found.outcomes if one.verdict is Verdict.UNKNOWN)
+    place = found.places[found.outcomes.index(unknown)][0]
+    assert text.splitlines()[place.line - 1] == "image: m-bp1of-mine"
 
 
 LINES = [line for name in SHIPPED for line in (BLUEPRINTS / f"{name}.yaml").read_text().splitlines()]

@@ -26,11 +26,11 @@ ANSWERS: Final[dict[str, tuple[str, ...]]] = {
 }
 # One size or number changed: nothing that holds data is replaced.
 CHANGE: Final[dict[str, str]] = {
-    "single-ecs": "storage.instance_type=ecs.g7.4xlarge",
-    "three-zone": "storage.instance_type=ecs.g7.4xlarge",
+    "single-ecs": "storage.snapshot_days=9",
+    "three-zone": "storage.snapshot_days=9",
     "hybrid": "tier.archive_days=60",
-    "multi-region": "storage.instance_type=ecs.g7.4xlarge",
-    "cdn-edge": "storage.instance_type=ecs.g7.4xlarge",
+    "multi-region": "storage.snapshot_days=9",
+    "cdn-edge": "storage.snapshot_days=9",
 }
 
 

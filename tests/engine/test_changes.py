@@ -1,0 +1,261 @@
+"""What an edit does to an environment that runs: every knob alone, what is refused, that `up` does what was judged."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from infra import checks
+from infra.blueprint.edit import SettingError, edited
+from infra.blueprint.load import model_of
+from infra.blueprint.model import Blueprint
+from infra.cli.names import BLUEPRINTS, plan_of
+from infra.engine.changes import Change, Harm, classified, postponed, refusals
+from infra.engine.programs import EngineError
+from infra.engine.project import stacks
+from infra.engine.stacks import Preview
+from tests.engine.knobs import KNOBS, WRONG, Knob, names
+from tests.engine.small import ENTRANCE, ONE
+from tests.engine.world import World
+
+LISTS: Final = frozenset({"hosts", "regions", "waivers"})
+SAME: Final = "the same Plan"
+FEWEST: Final = 15  # knobs with a diff, of every blueprint of the cloud
+REGION: Final = "cn-hangzhou"
+HOST: Final = "acme-dev-cn-hangzhou-h-storage-1"
+DISK: Final = "ecs/ecsDisk:EcsDisk"
+HOSTS: Final = "ecs/instance:Instance"
+ADOPTED_KEY: Final = "key-hzz65f1ba1a1a1a1a1a1a"
+
+
+def quiet(step: str) -> None:
+    """Nobody watches."""
+
+
+def test_every_knob_has_a_row() -> None:
+    assert set(KNOBS) == set(names())
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What follows from one edit: nothing but a word where there is no diff to judge."""
+
+    worst: Harm | str
+    changes: tuple[Change, ...] = ()
+    refused: tuple[str, ...] = ()
+    told: str = ""
+
+
+def follows(world: World, settings: dict[str, Any]) -> Seen:
+    """The environment's file with the settings, previewed part by part, and put back."""
+    before = world.file.read_text()
+    old = world.plan
+    try:
+        text = edited(before, settings)
+    except SettingError as error:
+        return Seen(WRONG, told=str(error))
+    review = checks.review(text, name=str(world.file), today=datetime.date.today())
+    if review.plan is None or review.problems:
+        return Seen(WRONG, told="; ".join(str(problem) for problem in review.problems))
+    if review.plan == old:
+        return Seen(Harm.NONE, told=SAME)
+    with _written(world, text):
+        try:
+            previews = [world.stack(part).preview(quiet) for part in world.names()]
+        except EngineError as error:
+            return Seen(WRONG, told=str(error))
+    return _judged(review.plan, previews)
+
+
+def _judged(plan: Any, previews: list[Preview]) -> Seen:
+    steps = [step for preview in previews for step in preview.steps]
+    changes = classified(steps)
+    worst = max((change.harm for change in changes), default=Harm.NONE)
+    return Seen(worst, changes, refusals(plan, changes), "; ".join(postponed(plan, steps)))
+
+
+@contextmanager
+def _written(world: World, text: str) -> Iterator[None]:
+    before = world.file.read_text()
+    world.file.write_text(text)
+    try:
+        yield
+    finally:
+        world.file.write_text(before)
+
+
+def path_of(knob: str) -> str:
+    section, dot, rest = knob.partition(".")
+    return f"{section}.0.{rest}" if dot and section in LISTS else knob
+
+
+def test_lists_are_what_the_model_says() -> None:
+    many = {name for name, known in Blueprint.model_fields.items()
+            if model_of(known.annotation) is not None and "tuple" in str(known.annotation)}  # fmt: skip
+    assert many == LISTS
+
+
+# --- one host, protected ---------------------------------------------------------------------------------------------
+def test_what_up_refuses_leaves_alone_and_is_held_to(world: Callable[[str], World], tmp_path: Path) -> None:
+    found = world(ONE)
+    found.init("storage.drives_per_host=5")
+    found.kakera("up", found.environment)
+    before = found.things()
+    _is_refused(found)
+    assert found.things() == before, "what was refused was done"
+    _is_said_and_not_done(found)
+    _is_held_to_its_plan(found, tmp_path / "plan.json")
+
+
+def _is_refused(world: World) -> None:
+    """Everything in one run, though nothing is protected: a drive that goes, and all that would be replaced."""
+    drives = {"storage.drives_per_host": 4}
+    keys = {"keys": {"mode": "default-cmk", "existing": {REGION: ADOPTED_KEY}}}
+    with _written(world, edited(world.file.read_text(), drives | keys)):
+        log = len(world.acts())
+        told = world.kakera("up", world.environment, code=2)
+        assert told.count("would be replaced") == 4 and told.count("would be destroyed") == 1
+        assert f"--release {HOST}-5 --confirm {HOST}-5" in told and "attachment would" not in told
+        assert "would be destroyed" in world.kakera("preview", world.environment, code=2)
+        assert len(world.acts()) == log
+
+
+def _is_said_and_not_done(world: World) -> None:
+    """Another type of a storage host: told at each run, until somebody changes it and `refresh` sees that."""
+    wanted = "ecs.g7.4xlarge"
+    with _written(world, edited(world.file.read_text(), {"storage.instance_type": wanted})):
+        told = world.kakera("up", world.environment)
+        assert "not done: instanceType" in told and wanted in told and HOST in told
+        (host,) = world.of_type(HOSTS)
+        assert host.inputs["instanceType"] != wanted
+        world.cloud.drift(host.id, {"instanceType": wanted})
+        world.kakera("refresh", world.environment)
+        assert "not done" not in world.kakera("up", world.environment)
+        (host,) = world.of_type(HOSTS)
+        assert host.state["instanceType"] == wanted
+
+
+def _is_held_to_its_plan(world: World, plan: Path) -> None:
+    """An edit that comes after the judgement is not done."""
+    stack = world.stack(REGION)
+    stack.preview(quiet, plan=plan)
+    before = world.things()
+    with (
+        _written(world, edited(world.file.read_text(), {"storage.drive_gib": 300})),
+        pytest.raises(EngineError, match="plan"),
+    ):
+        stack.up(quiet, plan=plan)
+    assert world.things() == before
+
+
+def test_drives_outlive_their_host_and_are_let_go_by_name(world: Callable[[str], World]) -> None:
+    found = world(ONE)
+    found.init("protect=true", "storage.drives_per_host=4")
+    found.kakera("up", found.environment)
+    drives = {disk.id for disk in found.of_type(DISK)}
+    told = found.kakera("destroy", found.environment, "--yes")
+    assert "left: 4" in told and told.count("UNKNOWN") >= 6 and "acme-dev-cn-hangzhou-snapshots" in told
+    assert set(found.things()) == drives
+    found.kakera("up", found.environment)
+    attached = {one.inputs["diskId"] for one in found.of_type("ecs/ecsDiskAttachment:EcsDiskAttachment")}
+    assert attached == drives == {disk.id for disk in found.of_type(DISK)}
+    _letting_go_takes_a_name_and_its_repetition(found)
+    _a_host_is_let_go_and_its_drives_stay(found, drives)
+    _release(found, f"{HOST}-2")
+    assert len(found.of_type(DISK)) == 3 and len(found.of_type(HOSTS)) == 0
+
+
+def _letting_go_takes_a_name_and_its_repetition(world: World) -> None:
+    log = len(world.acts())
+    told = world.kakera("destroy", world.environment, "--release", "nothing", code=2)
+    assert all(name in told for name in (HOST, f"{HOST}-1", f"{HOST}-2", f"{HOST}-3"))
+    world.kakera("destroy", world.environment, "--release", f"{HOST}-1", code=2)
+    world.kakera("destroy", world.environment, "--release", f"{HOST}-1", "--confirm", f"{HOST}-2", code=2)
+    world.kakera("destroy", world.environment, "--confirm", f"{HOST}-2", code=2)
+    assert len(world.acts()) == log
+
+
+def _a_host_is_let_go_and_its_drives_stay(world: World, drives: set[str]) -> None:
+    (host,) = world.of_type(HOSTS)
+    assert host.state["deletionProtection"] is True
+    _release(world, HOST)
+    assert not world.of_type(HOSTS) and {disk.id for disk in world.of_type(DISK)} == drives
+
+
+def _release(world: World, name: str) -> None:
+    world.kakera("destroy", world.environment, "--release", name, "--confirm", name)
+
+
+# --- hosts without drives --------------------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_hosts_of_two_failure_domains_stop_one_after_the_other(world: Callable[[str], World]) -> None:
+    found = world(ENTRANCE)
+    found.init("gateways.per_zone=1")
+    found.kakera("up", found.environment)
+    gateways = [host.name for host in found.plan.hosts if host.role == "gateway"]
+    found.init("gateways.instance_type=ecs.g7.2xlarge")
+    told = found.kakera("up", found.environment, code=2)
+    assert "2 failure domains" in told and f"--domain {gateways[0]}" in told
+    found.kakera("up", found.environment, "--domain", "nowhere", code=2)
+    for number, gateway in enumerate(gateways, start=1):
+        found.kakera("up", found.environment, "--domain", gateway)
+        types = [host.inputs["instanceType"] for host in found.of_type(HOSTS)]
+        assert types.count("ecs.g7.2xlarge") == number
+    assert "reboot" not in found.kakera("up", found.environment)
+
+
+@pytest.mark.slow
+def test_one_of_several_hosts_is_let_go_whatever_waits_for_it(world: Callable[[str], World]) -> None:
+    """The order in which hosts are worked on holds none of them."""
+    found = world(ENTRANCE)
+    found.init("protect=true")
+    found.kakera("up", found.environment)
+    first, second = (host.name for host in found.plan.hosts)
+    _release(found, first)
+    assert [host.inputs["instanceName"] for host in found.of_type(HOSTS)] == [second]
+    found.kakera("up", found.environment)
+    assert len(found.of_type(HOSTS)) == 2
+
+
+def test_a_laptop_has_no_stack_to_change() -> None:
+    assert stacks(plan_of(BLUEPRINTS / "laptop.yaml")) == ()
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+RUNNING: Final = {
+    "single-ecs": ("size=S", "protect=true"),
+    "three-zone": ("size=S", "gateways.per_zone=1", "protect=true"),
+    "hybrid": ("protect=true",),
+    "multi-region": ("size=S", "protect=true"),
+    "cdn-edge": ("size=S", "protect=true"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("blueprint", RUNNING)
+def test_every_knob_alone(world: Callable[[str], World], blueprint: str) -> None:
+    found = world(blueprint)
+    found.init(*RUNNING[blueprint])
+    found.kakera("up", found.environment)
+    seen = {knob: follows(found, {path_of(knob): row.given(blueprint)}) for knob, row in KNOBS.items()}
+    wrong = [line for knob, row in KNOBS.items() if (line := _differs(seen[knob], blueprint, knob, row))]
+    assert not wrong, "\n".join(wrong)
+    assert sum(bool(one.changes) for one in seen.values()) >= FEWEST, "what was to be judged never reached the engine"
+
+
+def _differs(seen: Seen, blueprint: str, knob: str, row: Knob) -> str:
+    """What is other than the table says of one knob; empty: nothing."""
+    hurt = [change for change in seen.changes if change.holds and change.harm >= Harm.UNKNOWN]
+    unasked = [change for change in hurt if not row.asked]
+    if unasked and not seen.refused:
+        return f"{knob}: {unasked[0]} and nothing refuses it"
+    # A blueprint without the section has the same Plan, or has the edit refused by a check; then there is no diff.
+    if seen.told == SAME or seen.worst == WRONG or str(seen.worst) == str(row.expected(blueprint)):
+        return ""
+    return f"{knob}: {seen.worst!s}, the table says {row.expected(blueprint)!s}; {seen.told} {seen.changes[:3]}"
