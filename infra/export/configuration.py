@@ -24,8 +24,12 @@ def configuration(plan: Plan, metadata: Metadata) -> dict[str, str]:
     Raises: ExportError naming the resource that cannot be written, and each value that the program takes apart although
     only the cloud knows it.
     """
-    parts = [*(region.name for region in plan.regions), *([GLOBAL] if plan.joint else [])]
-    return _files(plan, parts, metadata)
+    return _files(plan, names(plan), metadata)
+
+
+def names(plan: Plan) -> list[str]:
+    """Of the parts of an environment, those that are told of others last."""
+    return [*(region.name for region in plan.regions), *([GLOBAL] if plan.joint else [])]
 
 
 def account(plan: Plan, metadata: Metadata) -> dict[str, str]:
@@ -34,7 +38,7 @@ def account(plan: Plan, metadata: Metadata) -> dict[str, str]:
 
 
 def _files(plan: Plan, parts: Sequence[str], metadata: Metadata) -> dict[str, str]:
-    first, second = (_whole(plan, parts, Tokens(shape), metadata) for shape in SHAPES)
+    first, second = (run(plan, parts, Tokens(shape), metadata) for shape in SHAPES)
     if taken := list(_taken_apart(first, second)):
         raise ExportError(
             "values that only the cloud knows are taken apart by the program, and Terraform cannot know them either:\n"
@@ -50,7 +54,7 @@ def _files(plan: Plan, parts: Sequence[str], metadata: Metadata) -> dict[str, st
     return {CONFIGURATION: _text(_shared(plan, metadata, first)), **files}
 
 
-def _whole(plan: Plan, parts: Sequence[str], tokens: Tokens, metadata: Metadata) -> list[Part]:
+def run(plan: Plan, parts: Sequence[str], tokens: Tokens, metadata: Metadata) -> list[Part]:
     """Every part in turn, each told what those before it told, with its stand-ins resolved."""
     told: dict[str, Mapping[str, Any]] = {}
     stacks = {region.name: region.stack for region in plan.regions}

@@ -48,7 +48,8 @@ CHANGES: Final = {
 LONG: Final = ("three-zone", "multi-region", "cdn-edge")
 
 
-@pytest.mark.parametrize("blueprint", LONG)
+# Two regions start in test_failover too; the edge, and the two alone, are for the full runs.
+@pytest.mark.parametrize("blueprint", [pytest.param(name, marks=() if name == "three-zone" else SLOW) for name in LONG])
 def test_a_start_and_an_end(world: Callable[[str], World], blueprint: str) -> None:
     found = world(blueprint)
     _start(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -17,20 +18,25 @@ from typing import Any, Final
 
 from tools.provider.served import SOURCE
 
+_PLACE: Final = re.compile(r"\bon (\S+\.tf\.json) line")
 LIMIT_S: Final = 300  # a plan of 400 resources takes ten seconds
 # Anything that is not empty; and the kind of account, without which the provider asks the billing service.
 NOBODY: Final = {"ALICLOUD_ACCESS_KEY": "nobody", "ALICLOUD_SECRET_KEY": "nobody", "ALICLOUD_ACCOUNT_TYPE": "Domestic"}
 
 
 class NotJudged(Exception):
-    """Terraform could not be asked, or refused; the message says why."""
+    """Terraform could not be asked, or refused; the message says why. `files`: where what it refused stands."""
+
+    @property
+    def files(self) -> frozenset[str]:
+        return frozenset(_PLACE.findall(str(self)))
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One error of `terraform validate`. `address`: of the resource; empty when it is of none."""
+    """One error of `terraform validate`. `file`: in which it stands; empty when in none."""
 
-    address: str
+    file: str
     text: str
 
 
@@ -76,4 +82,5 @@ class Judge:
 
 def _finding(diagnostic: Mapping[str, Any]) -> Finding:
     detail = diagnostic.get("detail") or ""
-    return Finding(diagnostic.get("address") or "", f"{diagnostic['summary']}: {detail}".strip(": "))
+    file = (diagnostic.get("range") or {}).get("filename", "")
+    return Finding(file, f"{diagnostic['summary']}: {detail}".strip(": "))
