@@ -78,11 +78,7 @@ def parse(text: str, *, name: str) -> Blueprint:
     """As `load`, from text; `name` stands in messages for the file."""
     source = Source(name, text.splitlines())
     tree = tree_of(text, source)
-    try:
-        plain = plain_of(tree, itertools.count())
-    except (TooManyNodesError, RecursionError) as error:  # an alias to itself
-        problem = Problem(name, 1, 1, f"unfolds to more than {MAX_NODES} values", hint="use no aliases")
-        raise BlueprintError((problem,)) from error
+    plain = unfolded(tree, name=name)
     try:
         return Blueprint.model_validate(plain)
     except ValidationError as error:
@@ -92,6 +88,15 @@ def parse(text: str, *, name: str) -> Blueprint:
             problems += [_place(source, tree, finding) for finding in findings(draft)]
         problems.sort(key=lambda problem: (problem.line, problem.column))
         raise BlueprintError(tuple(problems), draft) from error
+
+
+def unfolded(tree: Any, *, name: str) -> Any:
+    """The tree's plain values, within a bound. Raises: BlueprintError."""
+    try:
+        return plain_of(tree, itertools.count())
+    except (TooManyNodesError, RecursionError) as error:  # an alias to itself
+        problem = Problem(name, 1, 1, f"unfolds to more than {MAX_NODES} values", hint="use no aliases")
+        raise BlueprintError((problem,)) from error
 
 
 def locate(path: Path, where: Where, message: str, hint: str = "") -> Problem:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
@@ -19,12 +18,10 @@ from pydantic_core import ErrorDetails
 
 from infra.blueprint.load import (
     MAX_BLUEPRINT_BYTES,
-    MAX_NODES,
     BlueprintError,
-    TooManyNodesError,
     model_of,
-    plain_of,
     tree_of,
+    unfolded,
 )
 from infra.blueprint.problem import Problem, Source, position
 
@@ -47,11 +44,7 @@ def parse(text: str, model: type[Model], *, name: str) -> Model:
     if not any(line.strip() and not line.lstrip().startswith("#") for line in source.lines):
         text = "{}"  # nothing but comments: everything is left out
     tree = tree_of(text, source)
-    try:
-        plain = plain_of(tree, itertools.count())
-    except (TooManyNodesError, RecursionError) as error:  # an alias to itself
-        problem = Problem(name, 1, 1, f"unfolds to more than {MAX_NODES} values", hint="use no aliases")
-        raise BlueprintError((problem,)) from error
+    plain = unfolded(tree, name=name)
     try:
         return model.model_validate(plain)
     except ValidationError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from infra.blueprint.plan import Plan
@@ -67,9 +68,7 @@ def run(plan: Plan, parts: Sequence[str], tokens: Tokens, metadata: Metadata) ->
 
 
 def _resolved(part: Part, tokens: Tokens) -> Part:
-    resources = tuple(
-        Registered(**{**vars(found), "inputs": tokens.resolve(found.inputs)}) for found in part.resources
-    )
+    resources = tuple(replace(found, inputs=tokens.resolve(found.inputs)) for found in part.resources)
     return Part(resources, tokens.resolve(part.outputs))
 
 
