@@ -20,6 +20,7 @@ def main() -> None:
     settings.refuse_wrong_state(configured)
     plan = judged.checked_plan(configured)
     judged.tag_everything(plan, configured.part)
+    judged.refuse_wrong_resources()
     judged.let_go()
     match configured.part:
         case "account":

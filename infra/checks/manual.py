@@ -1,10 +1,11 @@
-"""The manual of the checks: what each proves, what helps, whether it can be waived; written from the table. Pure."""
+"""The manual of the checks: what each proves, what helps, whether it can be waived; written from the tables. Pure."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from infra.checks import waivers
+from infra.checks.policies import POLICIES
 from infra.checks.table import CHECKS
 
 HEAD: Final = """\
@@ -35,16 +36,23 @@ no check, one that passes without it, or one that cannot be waived.
 wrong with the text of the file too, both end with exit code 2 when something fails, and neither prints anything else.
 In SARIF a FAIL is an `error`, an UNKNOWN a `warning`, what is waived a `note` with its reason as suppression.
 
-Figures of quotas have their sources in `infra/catalogue/`. The tables below are written from `infra/checks/table.py`;
-after a change there: `KAKERA_GOLDEN=write python -m pytest tests/infra/test_checks_manual.py`.
+**Resources**: when nothing else fails, the program is run with no cloud to ask, and each resource that it asks for is
+judged by the policies of the table *Resources*, which nothing waives. Under a plain `pulumi` each resource is judged as
+it is registered, whatever was added to the program. What they cover of the CIS benchmark: [cis.md](cis.md).
+
+Figures of quotas have their sources in `infra/catalogue/`. The tables below are written from `infra/checks/table.py`
+and `infra/checks/policies/table.py`; after a change there:
+`KAKERA_GOLDEN=write python -m pytest tests/infra/test_checks_manual.py`.
 """
 
 
 def manual() -> str:
-    """Markdown: the head, then a table for each topic, in the order of the table of checks."""
+    """Markdown: the head, then a table for each topic, in the order of the tables of checks and policies."""
     topics: dict[str, list[str]] = {}
     for name, rule in CHECKS.items():
         topics.setdefault(rule.topic, []).append(_row(name, rule.proves, rule.remedy, "yes" if rule.waivable else "no"))
+    for name, policy in POLICIES.items():
+        topics.setdefault("resources", []).append(_row(name, policy.proves, policy.remedy, "no"))
     topics["waivers"] = [_row(waivers.NAME, waivers.PROVES, waivers.REMEDY, "no")]
     return "\n".join([HEAD, *(_section(topic, rows) for topic, rows in topics.items())])
 

@@ -22,6 +22,7 @@ from urllib.parse import quote
 from infra.blueprint.problem import Problem
 from infra.checks import waivers
 from infra.checks.outcome import Outcome, Verdict
+from infra.checks.policies import POLICIES
 from infra.checks.review import Review
 from infra.checks.table import CHECKS
 
@@ -102,9 +103,11 @@ def _place(problem: Problem) -> Json:
 
 
 def _rules() -> Iterator[Json]:
-    """One for each check, in the table's order, then those of the waivers and of the text."""
+    """One for each check and each policy, in their tables' order, then those of the waivers and of the text."""
     for name, rule in CHECKS.items():
         yield _rule(name, rule.proves, rule.remedy, rule.topic)
+    for name, policy in POLICIES.items():
+        yield _rule(name, policy.proves, policy.remedy, "resources")
     yield _rule(waivers.NAME, waivers.PROVES, waivers.REMEDY, "waivers")
     yield _rule(TEXT, "The text is a blueprint, and its stacks have what they need.", "see the finding", "blueprint")
 

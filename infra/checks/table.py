@@ -11,6 +11,7 @@ from typing import Final
 from infra.blueprint.plan import Plan, PlannedWaiver
 from infra.checks import cloud, cost, exposure, geometry, losses, production, quotas, regions, waivers
 from infra.checks.outcome import Check, Finding, Outcome, Verdict
+from infra.checks.policies import POLICIES
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ _PRODUCTION: Final[dict[str, Rule]] = {
     "placeholders-replaced": Rule(exposure.placeholders_replaced, "production", "values of your own"),
     "production-protected": Rule(exposure.production_protected, "production", "protect: true, which is the default"),
     "backups-kept": Rule(production.backups_kept, "backups and logs", "snapshot_days, noncurrent_days: 7 or more"),
-    "logs-kept": Rule(production.logs_kept, "backups and logs", "flow_log: true and log_days: 180 or more"),
+    "logs-kept": Rule(production.logs_kept, "backups and logs", "flow_log: true and log_days: 365 or more"),
     "buckets-hardened": Rule(production.buckets_hardened, "backups and logs", "tier.redundancy: ZRS"),
     "database-encrypted": Rule(
         production.database_encrypted, "encryption", "keys.mode: default-cmk or instance, which have keys with an id"
@@ -143,7 +144,7 @@ def run(
     found = {name: tuple(informed.get(name, rule.check)(plan)) for name, rule in CHECKS.items()}
     given = {waiver.check: waiver for waiver in plan.waivers}
     outcomes = [_judge(name, findings, waiver=given.get(name), today=today) for name, findings in found.items()]
-    never = {name for name, rule in CHECKS.items() if not rule.waivable}
+    never = {*(name for name, rule in CHECKS.items() if not rule.waivable), *POLICIES}
     unsound = tuple(waivers.unsound(plan.waivers, found, never=never, today=today, draft=draft))
     verdict = Verdict.FAIL if unsound else Verdict.PASS
     outcomes.append(Outcome(waivers.NAME, verdict, _text(unsound) or waivers.PROVES, unsound))

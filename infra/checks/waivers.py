@@ -23,11 +23,14 @@ def unsound(
     today: datetime.date,
     draft: bool,
 ) -> Iterator[Finding]:
-    """`found`: what each check of the table said; `never`: those that no waiver covers; `draft`: as in `table.run`."""
+    """`found`: what each check of the table said; `never`: checks and policies that no waiver covers.
+
+    `draft`: as in `table.run`.
+    """
     for waiver in waivers:
         name, of_check = waiver.check, ("waivers", waiver.check, "check")
-        if name not in (*found, NAME):
-            near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
+        if name not in (*found, *never, NAME):
+            near = difflib.get_close_matches(name, (*found, *never), n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(found)}"
             yield Finding(f"there is no check {name!r}", of_check, hint)
         elif name in never or name == NAME:

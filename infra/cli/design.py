@@ -23,6 +23,8 @@ from infra.cli.names import BLUEPRINTS, HERE, Folder, Found, Name, blueprints, e
 from infra.cli.stop import BAD_INPUT, Stop
 from infra.cost import files
 from infra.engine.project import Project, stacks
+from infra.export.graph import resources
+from infra.export.program import ExportError
 from infra.local.report import Reporter
 
 
@@ -170,7 +172,8 @@ def judged(found: Found, *, quiet: bool) -> Plan:
 
 
 def reviewed(found: Found) -> Review:
-    """All there is to say of its text. Raises: BlueprintError when it cannot be read."""
+    """All there is to say of its text, and of the resources it becomes. Raises: BlueprintError when it cannot be read;
+    Stop when the program cannot be run without a cloud."""
     try:
         text = found.path.read_text()
     except OSError as error:
@@ -178,13 +181,17 @@ def reviewed(found: Found) -> Review:
     except UnicodeDecodeError as error:
         raise BlueprintError((Problem(str(found.path), 1, 1, "is not UTF-8 text"),)) from error
     known = files.beside(found.path)
-    return checks.review(
-        text,
-        name=str(found.path),
-        today=datetime.date.today(),
-        informed={"cost-ceiling": checks.ceiling(known.book, known.usage)},
-        beside=known.problems,
-    )
+    try:
+        return checks.review(
+            text,
+            name=str(found.path),
+            today=datetime.date.today(),
+            informed={"cost-ceiling": checks.ceiling(known.book, known.usage)},
+            beside=known.problems,
+            graph=resources,
+        )
+    except ExportError as error:
+        raise Stop(str(error)) from error
 
 
 def _missing_secrets(found: Found, plan: Plan) -> list[Problem]:

@@ -149,6 +149,7 @@ class Compute(pulumi.ComponentResource):
             deployment_set_id=self._spread,
             http_endpoint="enabled",
             http_tokens="required",
+            security_enhancement_strategy="Active",  # the agent of Security Center, which public images have
             system_disk_category=SYSTEM_CATEGORY,
             system_disk_performance_level=SYSTEM_LEVEL,
             system_disk_size=machine.system_disk_gib,

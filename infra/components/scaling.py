@@ -86,6 +86,7 @@ class Scaling(pulumi.ComponentResource):
             key_pair_name=args.key_pair,
             http_endpoint="enabled",
             http_tokens="required",
+            security_enhancement_strategy="Active",
             system_disk=alicloud.ecs.EcsLaunchTemplateSystemDiskArgs(
                 category=SYSTEM_CATEGORY,
                 performance_level=SYSTEM_LEVEL,

@@ -11,6 +11,7 @@ import pulumi
 from infra import checks
 from infra.blueprint.plan import Plan
 from infra.blueprint.stack import RELEASED
+from infra.checks.policies import Resource, refused
 from infra.components import released, tags
 from infra.cost import files
 from infra.deploy.settings import Settings
@@ -52,6 +53,22 @@ def tag_everything(plan: Plan, part: str) -> None:
     mandatory = mandatory_tags(plan, part)
     if mandatory:
         pulumi.runtime.register_resource_transform(tags.transform(mandatory))
+
+
+def refuse_wrong_resources() -> None:
+    """Every resource is judged as it is registered, whoever runs the program and whatever was added to it.
+
+    The program stops at the first that a policy refuses: before that is asked for, and in a preview before anything is.
+    What only the cloud knows is not judged here; `kakera-infra check` sees all resources together.
+    """
+    pulumi.runtime.register_resource_transform(refuse)
+
+
+def refuse(args: pulumi.ResourceTransformArgs) -> None:
+    """A transform that changes nothing. Raises: pulumi.RunError with all that is wrong with the resource."""
+    found = list(refused(Resource(args.type_, args.name, args.props)))
+    if found:
+        raise pulumi.RunError("\n".join(["a policy refuses what the program asks for:", *found]))
 
 
 def let_go() -> None:

@@ -52,3 +52,20 @@ def test_all_that_does_not_fit_together_is_said_at_once(world: Callable[[str], W
     told = found.pulumi("up", "--stack", name, "--yes", "--skip-preview", fails=True)
     assert "nothing is created while something is wrong" in told and "ecs.g7.hugest" in told
     assert not found.things() and not found.acts()
+
+
+def test_what_no_waiver_lets_pass(world: Callable[[str], World]) -> None:
+    """The checks of the Plan are waived; the policies on resources are not, whoever runs the program."""
+    text = ONE.replace("network: {", "network: {admin_cidrs: [0.0.0.0/0], ")
+    waived = ("security-least-exposure", "admin-ranges-narrow")
+    lines = [f"  - {{check: {check}, reason: nobody would try, until: 2099-01-01}}" for check in waived]
+    text = "\n".join([text + "waivers:", *lines, ""])
+    found = world(text)
+    found.init()
+    told = found.kakera("check", found.environment, code=2)
+    assert set(re.findall(r"^FAIL +([a-z-]+):", told, re.MULTILINE)) == {"ssh-closed"}, told
+    assert "lets 0.0.0.0/0 reach port 22" in told and "network.admin_cidrs" in told
+    found.kakera("up", found.environment, code=2)
+    told = found.pulumi("preview", "--stack", "acme-dev-cn-hangzhou", fails=True)
+    assert "a policy refuses what the program asks for" in told and "ssh-closed" in told
+    assert not found.things() and not found.acts()

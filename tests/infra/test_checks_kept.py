@@ -186,8 +186,8 @@ KEPT: list[tuple[str, dict[str, Any], dict[str, Any], Where]] = [
     ("logs-kept", {**PROD, "network": {"flow_log": False}}, PROD, ("network", "flow_log")),
     (
         "logs-kept",
-        {**PROD, "network": {"log_days": 179}},
-        {**PROD, "network": {"log_days": 180}},
+        {**PROD, "network": {"log_days": 364}},
+        {**PROD, "network": {"log_days": 365}},
         ("network", "log_days"),
     ),
     (

@@ -14,6 +14,7 @@ import pytest
 from infra import checks
 from infra.blueprint.problem import Problem
 from infra.checks import Review, review
+from infra.checks.policies import POLICIES
 from infra.checks.report import verdict
 from infra.checks.table import CHECKS
 from infra.cli.app import main
@@ -80,7 +81,7 @@ def test_sarif_has_a_rule_for_each_check_and_a_result_for_each_finding() -> None
     driver = run["tool"]["driver"]
     assert driver["name"] == "kakera-infra"
     rules = [rule["id"] for rule in driver["rules"]]
-    assert rules == [*CHECKS, "waivers-sound", "blueprint-text"]
+    assert rules == [*CHECKS, *POLICIES, "waivers-sound", "blueprint-text"]
     assert len(set(rules)) == len(rules)
     for name, rule in zip(CHECKS, driver["rules"], strict=False):
         assert rule["shortDescription"]["text"] == CHECKS[name].proves
