@@ -36,7 +36,7 @@ def balancer(scope: Scope) -> PlannedBalancer | None:
         name=scope.thing("balancer"),
         public=knobs.public,
         switches=tuple(scope.switch(zone, "shared") for zone in scope.zones),
-        security_group=None if knobs.kind == "clb" else group_name(scope, "balancer"),
+        security_group=None if scope.shows_clients else group_name(scope, "balancer"),
         listener=PlannedListener(
             name=scope.thing("listener"),
             port=knobs.port,

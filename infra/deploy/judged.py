@@ -20,7 +20,8 @@ from infra.deploy.settings import Settings
 def checked_plan(settings: Settings) -> Plan:
     """The Plan, every check passed or waived, and no secret of this stack missing.
 
-    Raises: pulumi.RunError with all findings, before any resource.
+    What is not known stops nothing, and is told as a warning. Raises: pulumi.RunError with all findings, before any
+    resource.
     """
     try:
         text = settings.blueprint.read_text()
@@ -38,6 +39,9 @@ def checked_plan(settings: Settings) -> Plan:
     lines += _missing_secrets(review.plan, settings) if review.plan else []
     if lines or review.plan is None:
         raise pulumi.RunError("\n".join(["nothing is created while something is wrong:", *lines]))
+    for outcome in review.outcomes:
+        if outcome.verdict is checks.Verdict.UNKNOWN:
+            pulumi.log.warn(f"{outcome.verdict} {outcome.check}: {outcome.detail}")
     return review.plan
 
 

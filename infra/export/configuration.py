@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from infra.blueprint.plan import Plan
 from infra.export import program, terraform
-from infra.export.program import ExportError, Part, Registered
+from infra.export.monitor import Registered
+from infra.export.program import ExportError, Part
 from infra.export.tokens import SHAPES, Tokens
 from infra.rehearsal.metadata import Metadata, Resource
 

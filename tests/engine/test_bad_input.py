@@ -59,7 +59,7 @@ def test_what_no_waiver_lets_pass(world: Callable[[str], World]) -> None:
     text = ONE.replace("network: {", "network: {admin_cidrs: [0.0.0.0/0], ")
     waived = ("security-least-exposure", "admin-ranges-narrow")
     lines = [f"  - {{check: {check}, reason: nobody would try, until: 2099-01-01}}" for check in waived]
-    text = "\n".join([text + "waivers:", *lines, ""])
+    text = "\n".join([text + "image: m-bp1of-mine", "waivers:", *lines, ""])
     found = world(text)
     found.init()
     told = found.kakera("check", found.environment, code=2)
@@ -68,4 +68,5 @@ def test_what_no_waiver_lets_pass(world: Callable[[str], World]) -> None:
     found.kakera("up", found.environment, code=2)
     told = found.pulumi("preview", "--stack", "acme-dev-cn-hangzhou", fails=True)
     assert "a policy refuses what the program asks for" in told and "ssh-closed" in told
+    assert "UNKNOWN image-known" in told, "what is not known is told by a plain pulumi too"
     assert not found.things() and not found.acts()

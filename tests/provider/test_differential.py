@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from infra.export import configuration, terraform
-from infra.export.program import Registered
+from infra.export.monitor import Registered
 from infra.export.tokens import SHAPES, Tokens
 from infra.rehearsal.check import check
 from infra.rehearsal.metadata import Kind, Metadata, Property

@@ -102,7 +102,7 @@ def test_logs_go_to_the_log_bucket_after_it_is_there() -> None:
     made = children(built(TIER, LOGS)[0], "Buckets")
     logging = only(made, "BucketLogging")
     assert logging.inputs == {"bucket": "b-tier", "targetBucket": "b-logs", "targetPrefix": "tier/"}
-    assert logging.depends_on("b-logs")
+    assert logging.waits_for("b-logs")
 
 
 def test_a_log_target_elsewhere_is_refused() -> None:

@@ -64,7 +64,7 @@ def test_the_domain_reads_from_the_origin() -> None:
             "serverCertificateStatus": "on",
         },
     }
-    assert all(one.depends_on("cdn") for one in of_type(made, "DomainConfig"))
+    assert all(one.waits_for("cdn") for one in of_type(made, "DomainConfig"))
 
 
 def test_what_the_edge_does() -> None:

@@ -110,7 +110,7 @@ def test_both_ends_of_a_peering_route_and_learn() -> None:
     for kind in ("TransitRouterRouteTableAssociation", "TransitRouterRouteTablePropagation"):
         joined = [one for one in of_type(made, kind) if one.inputs["transitRouterAttachmentId"] == "tr-attach-peer"]
         assert {one.provider for one in joined} == {"cn-beijing", "cn-shanghai"}
-        assert all(one.depends_on(f"router-{one.provider}-routes") for one in joined)
+        assert all(one.waits_for(f"router-{one.provider}-routes") for one in joined)
 
 
 def test_the_hosts_table_leads_to_the_peers() -> None:

@@ -198,6 +198,6 @@ def test_a_failure_domain_waits_for_the_one_before_it() -> None:
     """So that even what nobody judged stops one zone after the other."""
     pairs = [("h1", "cn-hangzhou-h"), ("h2", "cn-hangzhou-h"), ("j1", "cn-hangzhou-j"), ("k1", "cn-hangzhou-k")]
     found = built(*(host(name, drives=1, zone=zone) for name, zone in pairs))
-    waits = {name: {other for other, _ in pairs if named(found, name).depends_on(other)} for name, _ in pairs}
+    waits = {name: {other for other, _ in pairs if named(found, name).waits_for(other)} for name, _ in pairs}
     assert waits == {"h1": set(), "h2": set(), "j1": {"h1", "h2"}, "k1": {"j1"}}
-    assert not [one for one in of_type(found, "EcsDisk") if any(one.depends_on(name) for name, _ in pairs)]
+    assert not [one for one in of_type(found, "EcsDisk") if any(one.waits_for(name) for name, _ in pairs)]

@@ -57,7 +57,7 @@ def test_what_is_made() -> None:
 
 def test_the_name_is_bound_once_it_is_proved() -> None:
     made = children(built(), "CustomDomain")
-    assert only(made, "BucketCname").depends_on("path-proof")
+    assert only(made, "BucketCname").waits_for("path-proof")
     assert named(made, "path-proof").ignore_changes == ("value",), "a newer token would be an update at every run"
     assert named(made, "path-lead").ignore_changes == ()
 

@@ -92,8 +92,8 @@ def test_the_account_owns_its_database_and_nothing_else() -> None:
         "dbNames": ["kakera"],
         "privilege": "DBOwner",
     }
-    assert privilege.depends_on("k-index-account")
-    assert privilege.depends_on("k-index-database")
+    assert privilege.waits_for("k-index-account")
+    assert privilege.waits_for("k-index-database")
 
 
 def test_the_password_is_secret_even_when_it_comes_plain() -> None:

@@ -87,8 +87,8 @@ def test_the_stores_name_leads_to_the_traffic_manager_once_it_answers() -> None:
     plan = PLAN.model_copy(update={"records": (RECORDS[0], store), "traffic_manager": traffic})
     made = children(built(plan)[0], "Dns")
     assert named(made, "r-store").inputs["value"] == "g-traffic.example.com"
-    assert named(made, "r-store").depends_on("g-traffic-strategy")
-    assert not named(made, "r-a").depends_on("g-traffic-strategy")
+    assert named(made, "r-store").waits_for("g-traffic-strategy")
+    assert not named(made, "r-a").waits_for("g-traffic-strategy")
     assert only(made, "GtmInstance").inputs["publicUserDomainName"] == "store.example.com"
 
 
@@ -98,7 +98,7 @@ def test_pools_are_probed_at_the_plans_port() -> None:
     for probe in of_type(made, "MonitorConfig"):
         assert json.loads(probe.inputs["monitorExtendInfo"])["port"] == 9000
         assert probe.inputs["protocolType"] == "TCP"
-        assert probe.depends_on(probe.name.removesuffix("-probe"))
+        assert probe.waits_for(probe.name.removesuffix("-probe"))
 
 
 def test_a_pool_holds_addresses_where_the_records_do() -> None:

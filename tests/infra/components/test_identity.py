@@ -56,8 +56,8 @@ def test_a_role_its_policies_and_what_joins_them() -> None:
     for attachment in of_type(made, "RolePolicyAttachment"):
         assert attachment.inputs["policyType"] == "Custom"
         assert attachment.inputs["roleName"] == "k-server"
-        assert attachment.depends_on(attachment.inputs["policyName"])
-        assert attachment.depends_on("k-server")
+        assert attachment.waits_for(attachment.inputs["policyName"])
+        assert attachment.waits_for("k-server")
 
 
 def test_only_the_named_service_may_take_a_role() -> None:

@@ -103,4 +103,4 @@ def test_the_hosts_own_table_is_written_too() -> None:
         "nexthopType": "VpnGateway",
         "nexthopId": "k-vpn-id",
     }
-    assert route.depends_on("k-vpn-to-192.168.0.0-16")
+    assert route.waits_for("k-vpn-to-192.168.0.0-16")

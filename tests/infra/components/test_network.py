@@ -106,8 +106,8 @@ def test_every_switch_has_our_routes_and_our_list_before_anything_uses_it() -> N
             "resourceId": f"{name}-id",
             "resourceType": "VSwitch",
         }
-    assert named(found, "nat").depends_on("h-shared-routes") and named(found, "nat").depends_on("h-shared-acl")
-    assert not named(found, "nat").depends_on("i-shared-routes")
+    assert named(found, "nat").waits_for("h-shared-routes") and named(found, "nat").waits_for("h-shared-acl")
+    assert not named(found, "nat").waits_for("i-shared-routes")
 
 
 def test_the_list_keeps_its_order_and_its_directions_apart() -> None:
@@ -141,7 +141,7 @@ def test_the_way_out() -> None:
     assert [one.inputs["sourceVswitchId"] for one in entries] == ["h-hosts-id", "i-hosts-id"]
     for one in entries:
         assert (one.inputs["snatIp"], one.inputs["snatTableId"]) == ("198.51.100.7", "stb-1")
-        assert one.depends_on("nat-address-association"), "an address that is not bound cannot be translated to"
+        assert one.waits_for("nat-address-association"), "an address that is not bound cannot be translated to"
 
 
 def test_without_a_way_out_no_address_is_paid_for() -> None:

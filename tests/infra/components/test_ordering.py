@@ -29,8 +29,8 @@ def test_who_uses_the_value_waits_for_the_others() -> None:
 
     found = record(build)
     assert named(found, "waits").inputs["vpcId"] == "first-id"
-    assert named(found, "waits").depends_on("first") and named(found, "waits").depends_on("other")
-    assert not named(found, "waits-not").depends_on("other")
+    assert named(found, "waits").waits_for("first") and named(found, "waits").waits_for("other")
+    assert not named(found, "waits-not").waits_for("other")
 
 
 def test_known_unknown_and_secret_stay_what_they_are() -> None:

@@ -105,7 +105,7 @@ def test_no_gateway_starts_before_what_it_fetches_is_there() -> None:
         Scaling("scaling", args, opts)
 
     group = only(record(build), "ScalingGroup")
-    assert group.depends_on("artifacts")
+    assert group.waits_for("artifacts")
     assert group.inputs["launchTemplateId"] == "gateways-template-id"
 
 

@@ -58,5 +58,5 @@ def test_a_user_waits(told: Told, waited_for: tuple[str, ...]) -> None:
     }
     user = named(record(build, computed=inside), "user")
     assert user.inputs["projectName"]
-    lost = [needed for needed in waited_for if not user.depends_on(needed)]
-    assert not lost, f"not waited for: {lost}; {user.dependencies}"
+    lost = [needed for needed in waited_for if not user.waits_for(needed)]
+    assert not lost, f"not waited for: {lost}; {user.depends_on}"
