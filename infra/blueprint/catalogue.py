@@ -5,10 +5,11 @@ Read once from `infra/catalogue/*.yaml`, frozen. What a source does not say is N
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -19,6 +20,8 @@ from infra.blueprint.values import Frozen, Size
 
 Use = Literal["dense", "balanced", "gateway"]
 Drives = Literal["cloud", "local"]
+# Storage-optimised families of ECS, with drives in the host: i with SSD, d with hard disks.
+_LOCAL: Final = re.compile(r"^ecs\.(ebm)?[id][0-9]")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -44,8 +47,16 @@ class InstanceType(Frozen):
         default=None, description="cloud: disks that outlive the host; local: lost with it; left out: UNKNOWN"
     )
     local_drives: int = Field(default=0, ge=0, description="how many drives are in the host, when they are local")
+    local_drive_gib: int | None = Field(default=None, gt=0, description="GiB of each of them; left out: UNKNOWN")
     reason: str
     source: str = Field(description="a name of sources.yaml")
+
+    @model_validator(mode="after")
+    def _counts_what_it_has(self) -> InstanceType:
+        if (self.drives == "local") != (self.local_drives > 0) or (self.local_drive_gib and not self.local_drives):
+            text = f"{self.type}: `drives: local` comes with `local_drives`, their number, and none of them without"
+            raise PydanticCustomError("drives", "{text}", {"text": text})
+        return self
 
 
 class Image(Frozen):
@@ -135,6 +146,13 @@ class Catalogue(Frozen):
     def type(self, name: str) -> InstanceType | None:
         """None where it is not known."""
         return next((found for found in self.types if found.type == name), None)
+
+    def drives(self, name: str) -> Drives | None:
+        """Where a host of this type has its drives, of a type that is not here by its family; None: not known."""
+        found = self.type(name)
+        if found is None and _LOCAL.match(name):
+            return "local"
+        return found.drives if found else None
 
     def oss_ranges(self, region: str) -> tuple[str, ...]:
         """Empty where they are not known."""

@@ -195,6 +195,7 @@ class PlannedMachine(Frozen):
     system_disk_gib: int = 40
     disk_category: Literal["cloud_essd", "cloud_auto"] = "cloud_essd"
     performance_level: Literal["PL0", "PL1", "PL2", "PL3"] = "PL1"
+    drives: Literal["cloud", "local"] = "cloud"  # disks that outlive the host, or devices in it that are lost with it
 
 
 class PlannedSnapshots(Frozen):
@@ -224,7 +225,7 @@ class PlannedCompute(Frozen):
     deployment_set: str
     key_pair: str
     public_key: str
-    snapshots: PlannedSnapshots
+    snapshots: PlannedSnapshots | None = None  # None: no drive is a disk of the cloud, and no other has snapshots
     hosts: tuple[str, ...]  # of the Plan, sorted
     scaling: PlannedScaling | None = None
 

@@ -134,7 +134,7 @@ def _outputs(region: PlannedRegion) -> tuple[str, ...]:
         "bucket_endpoints": region.buckets,
         "host_ids": region.compute,
         "host_addresses": region.compute,
-        "disk_ids": region.compute,
+        "disk_ids": region.compute and region.compute.snapshots,  # of disks of the cloud, which have them
         "scaling_group_id": region.compute and region.compute.scaling,
         "balancer_id": region.balancer,
         "balancer_address": region.balancer,

@@ -69,18 +69,23 @@ def hosts(scope: Scope) -> tuple[PlannedHost, ...]:
 def compute(scope: Scope) -> PlannedCompute | None:
     if not scope.holds_store:
         return None
+    planned = hosts(scope)
     return PlannedCompute(
         deployment_set=scope.thing("spread"),
         key_pair=scope.thing("key-pair"),
         public_key=scope.blueprint.ssh_public_key or "",
-        snapshots=PlannedSnapshots(
-            name=scope.thing("snapshots"),
-            time_points=SNAPSHOT_HOURS,
-            weekdays=EVERY_DAY,
-            retention_days=scope.blueprint.storage.snapshot_days,
-        ),
-        hosts=tuple(host.name for host in hosts(scope)),
+        snapshots=_snapshots(scope) if any(host.drives and not host.own_drives for host in planned) else None,
+        hosts=tuple(host.name for host in planned),
         scaling=_scaling(scope) if scope.blueprint.gateways.scaling else None,
+    )
+
+
+def _snapshots(scope: Scope) -> PlannedSnapshots:
+    return PlannedSnapshots(
+        name=scope.thing("snapshots"),
+        time_points=SNAPSHOT_HOURS,
+        weekdays=EVERY_DAY,
+        retention_days=scope.blueprint.storage.snapshot_days,
     )
 
 
@@ -118,16 +123,24 @@ def _host(scope: Scope, zone: str, number: int, role: subnets.Role) -> PlannedHo
 
 
 def _drives(scope: Scope, host: str, zone: str) -> tuple[PlannedDrive, ...]:
+    size = scope.blueprint.storage.drive_gib if _size_known(scope.blueprint.storage.instance_type or "") else None
     return tuple(
         PlannedDrive(
             name=naming.drive_name(host, number),
             number=number,
             path=naming.drive_folder(number),
             domain=domain(scope.blueprint.survive, host=host, zone=zone, number=number),
-            size_gib=scope.blueprint.storage.drive_gib,
+            size_gib=size,
         )
         for number in _upto(scope.blueprint.storage.drives_per_host)
     )
+
+
+def _size_known(kind: str) -> bool:
+    """Of drives in an instance the catalogue alone knows it."""
+    known = catalogue.shipped()
+    found = known.type(kind)
+    return known.drives(kind) != "local" or (found is not None and found.local_drive_gib is not None)
 
 
 def _machine(scope: Scope, *, switch: str, role: subnets.Role) -> PlannedMachine:
@@ -135,14 +148,16 @@ def _machine(scope: Scope, *, switch: str, role: subnets.Role) -> PlannedMachine
     storage = role == "storage"
     workload = blueprint.storage.workload if storage else "gateway"
     explicit = blueprint.storage.instance_type if storage else blueprint.gateways.instance_type
+    kind = explicit or catalogue.shipped().recommend(workload, blueprint.size).type
     return PlannedMachine(
-        instance_type=explicit or catalogue.shipped().recommend(workload, blueprint.size).type,
+        instance_type=kind,
         image=blueprint.image or catalogue.shipped().image,
         switch=switch,
         security_group=group_name(scope, role),
         role=server_role(scope) if storage else gateway_role(scope),
         disk_category=blueprint.storage.disk_category,
         performance_level=blueprint.storage.performance_level,
+        drives=(catalogue.shipped().drives(kind) if storage else None) or "cloud",
     )
 
 

@@ -28,7 +28,7 @@ class PlannedDrive(Frozen):
     number: int
     path: str
     domain: str
-    size_gib: int | None = None  # None: a folder or a disk that is there
+    size_gib: int | None = None  # None: a folder or a disk that is there, or one in an instance of unknown size
 
 
 class PlannedHttp(Frozen):
@@ -61,6 +61,11 @@ class PlannedHost(Frozen):
     drives: tuple[PlannedDrive, ...]
     http: PlannedHttp = PlannedHttp()
     machine: PlannedMachine | None = None
+
+    @property
+    def own_drives(self) -> bool:
+        """Whether its drives are in the instance, so that losing it is losing them."""
+        return bool(self.drives) and self.machine is not None and self.machine.drives == "local"
 
 
 class PlannedAccount(Frozen):

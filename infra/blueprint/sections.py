@@ -15,6 +15,7 @@ from infra.blueprint.values import Address, Domain, Frozen, Range, RegionRange, 
 
 InstanceType = Annotated[str, Field(pattern=r"^(ecs|pg)\.[a-z0-9.-]+$")]
 BySize = "; by size when left out"
+OwnSay = f"{BySize}, of a type with drives of its own what that has"
 
 
 def named_once(items: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -96,8 +97,8 @@ class StorageSection(Frozen):
         Workload, Field(description="dense: much data, few requests; balanced: small objects, many requests")
     ] = "balanced"
     hosts_per_zone: Annotated[int, Field(strict=True, ge=1, le=100, description="storage hosts a zone" + BySize)] = 1
-    drives_per_host: Annotated[int, Field(strict=True, ge=1, le=16, description="disks a host" + BySize)] = 6
-    drive_gib: Annotated[int, Field(strict=True, ge=20, le=32_768, description="GiB of a disk" + BySize)] = 100
+    drives_per_host: Annotated[int, Field(strict=True, ge=1, le=16, description="disks a host" + OwnSay)] = 6
+    drive_gib: Annotated[int, Field(strict=True, ge=20, le=32_768, description="GiB of a disk" + OwnSay)] = 100
     instance_type: Annotated[
         InstanceType | None, Field(description="of the catalogue; by workload and size when left out")
     ] = None

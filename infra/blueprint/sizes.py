@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from infra.blueprint import catalogue
 from infra.blueprint.model import Blueprint
 from infra.blueprint.values import Environment, Size
 
@@ -66,12 +67,23 @@ DATABASES: Final[Mapping[Size, str]] = {"S": "pg.n2.2c.2m", "M": "pg.n4.4c.2m", 
 
 
 def resolve(blueprint: Blueprint) -> Blueprint:
-    """The blueprint with every left-out knob filled from the two tables. A laptop is left as it is: it has no size."""
+    """The blueprint with every left-out knob filled from the two tables. A laptop is left as it is: it has no size.
+
+    A type with drives of its own says itself how many there are, and how large.
+    """
     if not blueprint.regions:
         return blueprint
-    for table in (SIZES[blueprint.size], ENVIRONMENTS[blueprint.environment]):
+    for table in (_own_drives(blueprint), SIZES[blueprint.size], ENVIRONMENTS[blueprint.environment]):
         blueprint = _filled(blueprint, table)
     return blueprint
+
+
+def _own_drives(blueprint: Blueprint) -> Table:
+    kind = catalogue.shipped().type(blueprint.storage.instance_type or "")
+    if kind is None or not kind.local_drives:
+        return {}
+    size = {"drive_gib": kind.local_drive_gib} if kind.local_drive_gib else {}
+    return {"storage": {"drives_per_host": kind.local_drives, **size}}
 
 
 def _filled(blueprint: Blueprint, table: Table) -> Blueprint:

@@ -47,7 +47,9 @@ def disks_attachable(plan: Plan) -> Iterator[Finding]:
     """No host has more disks than its instance type takes, where a source says how many."""
     limits = {found.type: found.max_disks for found in catalogue.shipped().types}
     asked = {
-        (host.machine.instance_type, len(host.drives)) for host in plan.hosts if host.machine and host.role == "storage"
+        (host.machine.instance_type, len(host.drives))
+        for host in plan.hosts
+        if host.machine and host.machine.drives == "cloud" and host.role == "storage"
     }
     for name, drives in sorted(asked):
         limit = limits.get(name)

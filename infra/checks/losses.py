@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from infra.blueprint import catalogue
+from infra.blueprint.cloud import PlannedMachine
 from infra.blueprint.plan import Plan, PlannedHost
 from infra.checks.geometry import by_domain, named, stores
 from infra.checks.outcome import Finding
 
-# Storage-optimised families of ECS, with drives in the host: i with SSD, d with hard disks.
-_LOCAL: Final = re.compile(r"^ecs\.(ebm)?[id][0-9]")
 LEAST_ENTRANCES: Final = 2
 
 
@@ -43,21 +41,51 @@ def local_drives_geometry(plan: Plan) -> Iterator[Finding]:
 
 
 def _local(plan: Plan, kind: str, hosts: list[PlannedHost]) -> Iterator[Finding]:
-    known = catalogue.shipped().type(kind)
-    where = known.drives if known else "local" if _LOCAL.match(kind) else None
-    most = max(min(len(host.drives), plan.profile.k + plan.profile.m) for host in hosts)
-    room = known.local_drives if known and where == "local" else 0
-    if room and most > room:
-        yield Finding(f"{kind} holds {room} drives, and {most} are asked for", ("storage", "drives_per_host"))
-    # Where a host or a zone is the failure domain, the placement itself keeps m fragments or fewer on an instance.
-    if plan.survive != "drive" or most <= plan.profile.m or where == "cloud":
+    known = catalogue.shipped()
+    where, m, need = known.drives(kind), plan.profile.m, plan.profile.k + plan.profile.m
+    most = max(min(len(host.drives), need) for host in hosts)
+    # Where a host or a zone is the failure domain, the placement keeps m fragments or fewer on an instance, if it can.
+    if plan.survive != "drive":
+        room = sum(min(len(host.drives), m) for host in hosts)
+        if where == "local" and room < need:
+            text = f"{kind}: {len(hosts)} instances take {room} of {need} fragments, with at most m = {m} in one"
+            yield Finding(text, ("storage", "hosts_per_zone"), "more hosts, or a larger m")
+    elif most <= m or where == "cloud":
         return
-    if where == "local":
-        text = f"{kind}: an instance that is lost takes its {most} drives with it, and only m = {plan.profile.m} may go"
+    elif where == "local":
+        text = f"{kind}: an instance that is lost takes its {most} drives with it, and only m = {m} may go"
         yield Finding(text, ("survive",), "survive: host, with m covering a host's fragments")
-    elif known is not None:
+    elif known.type(kind) is not None:
         text = f"{kind}: whether its drives are in the instance is not known; {most} of them would be lost with it"
         yield Finding(text, ("storage", "instance_type"), "survive: host, which holds either way", unknown=True)
+
+
+def local_drives_fit(plan: Plan) -> Iterator[Finding]:
+    """Of drives in the instance the Plan asks for what the type has, and hosts without drives are of types without."""
+    kinds = {(host.role, host.machine.instance_type): (host, host.machine) for host in plan.hosts if host.machine}
+    for host, machine in kinds.values():  # those of a role and a type are alike
+        if catalogue.shipped().drives(machine.instance_type) == "local":
+            yield from _of_type(host, machine)
+
+
+def _of_type(host: PlannedHost, machine: PlannedMachine) -> Iterator[Finding]:
+    kind = machine.instance_type
+    if not host.drives:
+        text = f"{kind} has drives of its own, which a host without drives would leave empty"
+        yield Finding(text, ("gateways", "instance_type"), "a type without drives of its own")
+        return
+    known = catalogue.shipped().type(kind)
+    if known and len(host.drives) > known.local_drives:
+        text = f"{kind} has {known.local_drives} drives, and {len(host.drives)} are asked for"
+        yield Finding(text, ("storage", "drives_per_host"), "leave it out, ask for fewer, or a type with more drives")
+    sizes = {drive.size_gib for drive in host.drives}
+    if known and known.local_drive_gib and sizes != {known.local_drive_gib}:
+        text = f"{kind} has drives of {known.local_drive_gib} GiB, which have no other size"
+        yield Finding(text, ("storage", "drive_gib"), f"leave it out, or write {known.local_drive_gib}")
+    for field in ("disk_category", "performance_level"):
+        if getattr(machine, field) != PlannedMachine.model_fields[field].default:
+            text = f"{field}: {getattr(machine, field)!r} is said of disks of the cloud, and {kind} has none"
+            yield Finding(text, ("storage", field), "leave it out, or use a type with disks of the cloud")
 
 
 def entrances_survive_zone(plan: Plan) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ def backups_kept(plan: Plan) -> Iterator[Finding]:
 
 
 def _backups(region: PlannedRegion) -> Iterator[tuple[str, Where, int]]:
-    if region.compute and region.compute.hosts:
+    if region.compute and region.compute.hosts and region.compute.snapshots:
         yield region.compute.snapshots.name, ("storage", "snapshot_days"), region.compute.snapshots.retention_days
     for bucket in region.buckets:
         for rule in bucket.lifecycle if bucket.purpose == "tier" else ():

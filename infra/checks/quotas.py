@@ -71,7 +71,7 @@ def disk_sizes_sold(plan: Plan) -> Iterator[Finding]:
     asked = {
         (machine.performance_level if machine.disk_category == "cloud_essd" else machine.disk_category, drive.size_gib)
         for host in plan.hosts
-        if (machine := host.machine)
+        if (machine := host.machine) and machine.drives == "cloud"
         for drive in host.drives
         if drive.size_gib is not None
     }

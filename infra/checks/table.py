@@ -79,6 +79,12 @@ _CLOUD: Final[dict[str, Rule]] = {
     "instance-types-known": Rule(
         cloud.instance_types_known, "types and quotas", "a type of the catalogue, or an entry with its source there"
     ),
+    "local-drives-fit": Rule(
+        losses.local_drives_fit,
+        "types and quotas",
+        "drives_per_host and drive_gib left out: the type says both",
+        waivable=False,
+    ),
     "disks-attachable": Rule(cloud.disks_attachable, "types and quotas", "fewer, larger disks, or a larger type"),
     "disk-sizes-sold": Rule(quotas.disk_sizes_sold, "types and quotas", "larger disks, or a lower performance_level"),
     "bandwidth-sold": Rule(quotas.bandwidth_sold, "types and quotas", "a bandwidth of the list: the finding names one"),

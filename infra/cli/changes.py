@@ -10,7 +10,7 @@ from pathlib import Path
 from infra.blueprint.plan import Plan, failure_domain
 from infra.cli import show
 from infra.cli.stop import BAD_INPUT, Stop
-from infra.engine.changes import Change, Harm, classified, domains, postponed, refusals
+from infra.engine.changes import Change, Harm, classified, domains, postponed, refusals, stranded
 from infra.engine.stacks import Preview, Stack, Summary
 from infra.naming import GLOBAL
 
@@ -88,6 +88,7 @@ def _tell(plan: Plan, found: Sequence[Judged]) -> None:
         for line in postponed(plan, judged.preview.steps):
             show.line(judged.stack.name.name, f"not done: {line}")
     reasons = list(refusals(plan, [change for judged in found for change in judged.changes]))
+    reasons += stranded(plan, [step for judged in found for step in judged.preview.steps])
     # The engine has the last word: what it refuses and the judgement above did not foresee.
     reasons += [judged.preview.blocked for judged in found if judged.preview.blocked and not reasons]
     if reasons:

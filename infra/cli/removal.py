@@ -10,7 +10,7 @@ from infra.blueprint.plan import Plan
 from infra.cli import show
 from infra.cli.stop import BAD_INPUT, Stop
 from infra.cost.estimate import Estimate, shown
-from infra.engine.changes import ATTACHMENT, INSTANCE, table
+from infra.engine.changes import ATTACHMENT, INSTANCE, own_drives, table
 from infra.engine.changes import parts as parts_of_others
 from infra.engine.stacks import Kept, Stack
 
@@ -32,7 +32,7 @@ GUARDS: Final[Mapping[str, frozenset[object]]] = {
 def everything(plan: Plan, stack: Stack, costs: Estimate | None = None) -> None:
     """All but what is protected and what that needs (P6), which is listed. `costs`: None where none can be estimated.
 
-    Hosts are guarded by the cloud alone, for their drives outlive them: that guard is lifted first.
+    Hosts whose drives outlive them are guarded by the cloud alone: that guard is lifted first.
     """
     before = stack.kept()
     known = {host.name for host in plan.hosts}
@@ -68,15 +68,15 @@ def release(stacks: Sequence[Stack], name: str, confirm: str | None) -> None:
 
 
 def holders(state: Sequence[Kept]) -> tuple[Kept, ...]:
-    """What `destroy` or `up` refuses to remove: the protected, and what holds data; of hosts those with drives. A part,
-    such as a bucket's guard, goes with its whole alone."""
+    """What `destroy` or `up` refuses to remove: the protected, and what holds data; of hosts those with drives, on them
+    or in them. A part, such as a bucket's guard, goes with its whole alone."""
     with_drives = {found.inputs.get("instanceId") for found in state if found.type == ATTACHMENT}
-    return tuple(
-        found
-        for found in state
-        if found.type not in parts_of_others()
-        and (found.protected or (_holds(found) and (found.type != INSTANCE or found.id in with_drives)))
-    )
+
+    def holds(found: Kept) -> bool:
+        empty = found.type == INSTANCE and found.id not in with_drives and not own_drives(found.inputs)
+        return found.protected or (_holds(found) and not empty)
+
+    return tuple(found for found in state if found.type not in parts_of_others() and holds(found))
 
 
 def parts(state: Iterable[Kept], found: Kept) -> tuple[Kept, ...]:
@@ -147,7 +147,7 @@ def left(stack: str, resources: Sequence[Kept], past: Mapping[str, str], costs: 
 def _past(found: Kept, past: Mapping[str, str]) -> str:
     if found.type in (DISK, DATABASE):
         return past.get(found.id, "UNKNOWN many, and no policy makes more")
-    return "-"
+    return "none: drives in a host have none" if found.type == INSTANCE and own_drives(found.inputs) else "-"
 
 
 def _lift(stack: Stack, guarded: Sequence[Kept]) -> None:

@@ -1,4 +1,4 @@
-"""Hosts of a region: machines spread over racks, with drives that outlive them."""
+"""Hosts of a region: machines spread over racks, with drives that outlive them, or that are in them (docs/adr/0012)."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ WEEK: Final = frozenset(range(1, 8))
 FIRST_BOOT_ONLY: Final = ("image_id", "user_data", "key_name", "private_ip")
 # Of hosts that hold drives these too: they stop, or are replaced, one by one and by hand (docs/operate/changes.md).
 BY_HAND: Final = ("instance_type", "system_disk_encrypted", "system_disk_kms_key_id")
+# What the cloud does when the machine below fails. Its own recovery would start the host elsewhere, with drives that
+# come up empty; stopped, it keeps them, and is seen.
+KEEPS_ITS_DRIVES: Final = "Stop"
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class ComputeArgs:
 
     `key_id`: of the disks; None: the service's own key. `protect`: `destroy` leaves the drives, and the cloud's console
     removes no host that holds some. Such a host is not protected in Pulumi: what it holds outlives it, it is paid for,
-    and made again it finds its drives.
+    and made again it finds its drives. A host whose drives are in it is: it is what holds the data.
     """
 
     plan: PlannedCompute
@@ -69,7 +72,7 @@ class Compute(pulumi.ComponentResource):
         if args.plan.public_key.strip():
             self.key_pair = self._key_pair(args.plan)
         self._spread = self._deployment_set(args.plan.deployment_set)
-        self._snapshots = self._policy(args.plan.snapshots)
+        self._snapshots = self._policy(args.plan.snapshots) if args.plan.snapshots else None
         self.disk_ids = {}
         made: dict[str, alicloud.ecs.Instance] = {}
         before: list[alicloud.ecs.Instance] = []
@@ -125,7 +128,7 @@ class Compute(pulumi.ComponentResource):
             ram_role_name=self._args.role_names.get(machine.role, machine.role),
             opts=self._opts,
         )
-        for drive in host.drives:
+        for drive in () if host.own_drives else host.drives:
             self._drive(host, drive, instance)
         return instance
 
@@ -157,8 +160,10 @@ class Compute(pulumi.ComponentResource):
             system_disk_kms_key_id=args.key_id,
             user_data=encoded(args.user_data[host.name]),
             deletion_protection=args.protect and holds_data,
+            maintenance_action=KEEPS_ITS_DRIVES if host.own_drives else None,
             opts=pulumi.ResourceOptions(
                 parent=self,
+                protect=args.protect and host.own_drives,
                 depends_on=before,
                 ignore_changes=[*FIRST_BOOT_ONLY, *(BY_HAND if holds_data else ())],
             ),
@@ -175,9 +180,10 @@ class Compute(pulumi.ComponentResource):
             delete_with_instance=False,
             opts=self._opts,
         )
-        alicloud.ecs.EcsAutoSnapshotPolicyAttachment(
-            f"{drive.name}-snapshots", auto_snapshot_policy_id=self._snapshots, disk_id=disk.id, opts=self._opts
-        )
+        if self._snapshots is not None:
+            alicloud.ecs.EcsAutoSnapshotPolicyAttachment(
+                f"{drive.name}-snapshots", auto_snapshot_policy_id=self._snapshots, disk_id=disk.id, opts=self._opts
+            )
 
     def _disk(self, host: PlannedHost, drive: PlannedDrive) -> alicloud.ecs.EcsDisk:
         machine = _machine(host)

@@ -84,11 +84,16 @@ def _region(plan: Plan, region: PlannedRegion, usage: Usage) -> Iterator[Demand]
 
 
 def _host(place: _Place, host: PlannedHost, machine: PlannedMachine) -> Iterator[Demand]:
-    """The instance, its system disk, and its drives together."""
+    """The instance, its system disk, and its drives together; those in the instance are in its price."""
     charges: tuple[Charge, ...] = ("pay-as-you-go", "subscription", *_spot(host.role))
     yield Demand(place.part, place.region, host.name, "host", machine.instance_type, Decimal(1), charges)
-    gib = machine.system_disk_gib + sum(drive.size_gib or 0 for drive in host.drives)
+    gib = machine.system_disk_gib + _disks_gib(host)
     yield place.of(host.name, "disk", gib, disk_sku(machine.disk_category, machine.performance_level))
+
+
+def _disks_gib(host: PlannedHost) -> int:
+    """Of its drives that are disks of the cloud."""
+    return 0 if host.own_drives else sum(drive.size_gib or 0 for drive in host.drives)
 
 
 def _spot(role: Literal["storage", "gateway"]) -> tuple[Charge, ...]:
@@ -99,12 +104,12 @@ def _spot(role: Literal["storage", "gateway"]) -> tuple[Charge, ...]:
 def _compute(place: _Place, plan: Plan, region: PlannedRegion, usage: Usage) -> Iterator[Demand]:
     if region.compute is None:
         return
-    drives = sum(
-        drive.size_gib or 0 for host in plan.hosts if host.name in region.compute.hosts for drive in host.drives
-    )
-    used = drives * Decimal(str(usage.snapshots.used_percent)) / 100
-    daily = used * Decimal(str(usage.snapshots.changed_percent)) / 100
-    yield place.of(region.compute.snapshots.name, "snapshot", used + daily * region.compute.snapshots.retention_days)
+    snapshots = region.compute.snapshots
+    if snapshots is not None:
+        disks = sum(_disks_gib(host) for host in plan.hosts if host.name in region.compute.hosts)
+        used = disks * Decimal(str(usage.snapshots.used_percent)) / 100
+        daily = used * Decimal(str(usage.snapshots.changed_percent)) / 100
+        yield place.of(snapshots.name, "snapshot", used + daily * snapshots.retention_days)
     scaling = region.compute.scaling
     if scaling is not None:
         hosts = usage.capacity.scaled_hosts if usage.capacity.scaled_hosts is not None else scaling.min

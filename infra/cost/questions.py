@@ -192,6 +192,7 @@ def _type(found: Mapping[str, Any]) -> Mapping[str, Any]:
     }
     if local:
         known["local_drives"] = local
+        known |= {"local_drive_gib": int(found["LocalStorageCapacity"])} if found.get("LocalStorageCapacity") else {}
     if found.get("InstanceBandwidthRx"):
         known["network_gbps"] = round(int(found["InstanceBandwidthRx"]) / 1_000_000, 3)
     return known

@@ -4,7 +4,7 @@ reading the table beside it (changes.yaml) once."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 
+from infra.blueprint import catalogue
 from infra.blueprint.plan import Plan, failure_domain
 
 TABLE: Final = Path(__file__).with_name("changes.yaml")
@@ -66,6 +67,8 @@ class Row:
     holds: str = ""
     source: str = ""
     reboot: Mapping[str, str] | None = None
+    remade: Mapping[str, str] | None = None
+    moves: Mapping[str, str] | None = None
     online: frozenset[str] = frozenset()
 
 
@@ -89,7 +92,14 @@ def table() -> Mapping[str, Row]:
     """Type token -> row. Raises: ValueError for a type that is both listed as harmless and described."""
     read = YAML(typ="safe").load(TABLE.read_text())
     rows = {
-        name: Row(row.get("holds", ""), row["source"], row.get("reboot", {}), frozenset(row.get("online", ())))
+        name: Row(
+            row.get("holds", ""),
+            row["source"],
+            row.get("reboot", {}),
+            row.get("remade", {}),
+            row.get("moves", {}),
+            frozenset(row.get("online", ())),
+        )
         for name, row in read["types"].items()
     }
     both = rows.keys() & set(read["harmless"])
@@ -131,12 +141,28 @@ def classified(steps: Sequence[Step]) -> tuple[Change, ...]:
     for step in steps:
         if not step.type.startswith(CLOUD):
             continue
-        change = classify(step)
-        if step.type == INSTANCE and step.id not in with_drives:
-            change = Change(change.harm, change.type, change.name, change.urn, change.why)
+        change = _of_host(step, step.id in with_drives) if step.type == INSTANCE else classify(step)
         if change.harm > Harm.NONE and (step.urn not in found or _tells_more(change, found[step.urn])):
             found[step.urn] = change
     return tuple(sorted(found.values(), key=lambda change: (-change.harm, change.name)))
+
+
+def _of_host(step: Step, attached: bool) -> Change:
+    """A host without drives holds nothing; one with drives may have to be made again where another is only stopped."""
+    change, own = classify(step), own_drives(step.inputs or {})
+    if not (attached or own or step.protected):
+        return replace(change, holds="")
+    row = table()[step.type]
+    again = dict(row.remade or {}) | dict((own and row.moves) or {})
+    because = [f"{name}: {again[name]}" for name in step.properties if name in again]
+    if step.op != "update" or not because:
+        return change
+    return replace(change, harm=Harm.REPLACE, why="; ".join(because))
+
+
+def own_drives(inputs: Mapping[str, Any]) -> bool:
+    """Whether a host with these arguments has its drives in it."""
+    return catalogue.shipped().drives(str(inputs.get("instanceType", ""))) == "local"
 
 
 def _tells_more(new: Change, old: Change) -> bool:
@@ -200,6 +226,20 @@ def refusals(plan: Plan, changes: Sequence[Change]) -> tuple[str, ...]:
             f"kakera-infra up {environment} --domain {next(iter(stopping))}"
         )
     return tuple(found)
+
+
+def stranded(plan: Plan, steps: Iterable[Step]) -> tuple[str, ...]:
+    """Why not to begin where hosts that hold their drives are to have disks of the cloud: the program would protect
+    them no longer, and the store would begin on what is empty."""
+    disks = {host.name for host in plan.hosts if host.machine is not None and not host.own_drives}
+    there = (step for step in steps if step.type == INSTANCE and step.op in ("same", "update") and step.name in disks)
+    names = sorted(step.name for step in there if own_drives(step.inputs or {}))
+    if not names:
+        return ()
+    return (
+        f"{', '.join(names)}: drives are in the host, and the Plan has disks of the cloud in their place\n"
+        "  remedy: undo the edit; a store on other drives is another environment, to which the data is moved",
+    )
 
 
 def _lost_wholes(changes: Iterable[Change]) -> Mapping[str, Change]:

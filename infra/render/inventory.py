@@ -66,6 +66,7 @@ def _variables(plan: Plan, host: PlannedHost, known: Outputs) -> dict[str, Any]:
         "kakera_drives": [_drive(host, root, number, known) for number in range(len(host.drives))],
         "kakera_files": f"hosts/{host.name}",  # beside this inventory: server.toml, units
         "kakera_health_port": host.health_port,
+        "kakera_own_drives": host.own_drives,
         "kakera_port": host.port,
         "kakera_read_only": host.read_only,
         "kakera_region": host.region,
@@ -89,11 +90,13 @@ def _variables(plan: Plan, host: PlannedHost, known: Outputs) -> dict[str, Any]:
 
 
 def _drive(host: PlannedHost, root: str, index: int, known: Outputs) -> dict[str, Any]:
-    """`device`: by the disk's serial, which is its id in the cloud without `d-`; null: the operator says which."""
+    """`device`: by the disk's serial, which is its id in the cloud without `d-`; null: the operator says which, or, of
+    an instance's own (`kakera_own_drives`), any of them that is blank takes the label, and is known by it from then on.
+    """
     drive = host.drives[index]
     disk = known.disk_ids.get(drive.name)
     device = None
-    if host.machine is not None:
+    if host.machine is not None and not host.own_drives:
         device = f"/dev/disk/by-id/virtio-{disk.removeprefix('d-')}" if disk else KNOWN_AFTER_UP
     return {
         "name": drive.name,

@@ -170,7 +170,7 @@ def _host(plan: Plan, host: PlannedHost) -> Box:
     sizes = {drive.size_gib for drive in host.drives}
     if host.drives:
         each = f" × {sizes.pop()} GiB" if len(sizes) == 1 and None not in sizes else " drives"
-        lines.append(Line(f"{len(host.drives)}{each}"))
+        lines.append(Line(f"{len(host.drives)}{each}{' in it' if host.own_drives else ''}"))
     return Box(host.role, tuple(lines), key=f"host:{host.name}", marks=len(host.drives), pad=8)
 
 

@@ -59,6 +59,11 @@ OPTIONS: Final = {
         ENTRANCE, {"dns": {"domain": "example.com", "record": "s3", "traffic_manager": True}, **BUY},
         ("dns/gtmInstance:GtmInstance",),
     ),
+    "drives-in-the-host": Option(
+        ENTRANCE, {"survive": "host", "m": 2, "storage.instance_type": "ecs.d3s.2xlarge"},
+        ("ecs/instance:Instance", "nlb/loadBalancer:LoadBalancer"),
+        ("ecs/ecsDisk:EcsDisk", "ecs/ecsDiskAttachment:EcsDiskAttachment", "ecs/autoSnapshotPolicy:AutoSnapshotPolicy"),
+    ),
     "custom-domain": Option(ROOM, {}, ("oss/bucket:Bucket",), ("vpn/gateway:Gateway", "ecs/instance:Instance")),
 }  # fmt: skip
 SHORT: Final = ("adopted-network",)
@@ -123,10 +128,23 @@ def _group_has_its_bounds(world: World) -> None:
     assert (group.inputs["minSize"], group.inputs["maxSize"]) == (1, 3)
 
 
+def _hosts_stay_with_their_drives(world: World) -> None:
+    """Where their machine fails, and where the blueprint names another type."""
+    (one, _) = world.of_type("ecs/instance:Instance")
+    assert one.inputs["maintenanceAction"] == "Stop"
+    before = world.file.read_text()
+    world.file.write_text(edited(before, {"storage.instance_type": "ecs.d3s.4xlarge"}))
+    assert "not done: instanceType" in world.kakera("up", world.environment)
+    world.file.write_text(edited(before, {"storage.instance_type": "ecs.g7.large"}))
+    assert "drives are in the host" in world.kakera("up", world.environment, code=2)
+    world.file.write_text(before)
+
+
 _CLOSER: Final[Mapping[str, Callable[[World], None]]] = {
     "alb": _listener_ends_tls,
     "clb": _hosts_end_tls,
     "default-cmk": _adopted_key,
+    "drives-in-the-host": _hosts_stay_with_their_drives,
     "keys-of-ones-own": _own_key,
     "adopted-network": _adopted_network,
     "scaling": _group_has_its_bounds,

@@ -137,6 +137,24 @@ def test_the_nearer_price_wins() -> None:
     assert book.currencies("nlb", "", region="cn-hangzhou", charge="pay-as-you-go") == ("USD",)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"drives": "local"}, {"drives": "cloud", "local_drives": 4}, {"drives": "cloud", "local_drive_gib": 447}],
+)
+def test_drives_in_a_host_are_counted_and_no_others_are(wrong: dict[str, object]) -> None:
+    base = {"type": "ecs.x.large", "vcpu": 2, "memory_gib": 8, "reason": "r", "source": "s"}
+    assert catalogue.InstanceType.model_validate({**base, "drives": "local", "local_drives": 4})
+    with pytest.raises(ValidationError, match="ecs.x.large: `drives: local` comes with `local_drives`"):
+        catalogue.InstanceType.model_validate({**base, **wrong})
+
+
+def test_where_the_drives_of_a_type_are() -> None:
+    known = catalogue.shipped()
+    names = ("ecs.i4.2xlarge", "ecs.i2.xlarge", "ecs.ebmi2g.32xlarge", "ecs.g7.large", "ecs.ic5.large", "pg.n2.2c.2m")
+    assert [known.drives(name) for name in names] == ["local", "local", "local", "cloud", None, None]
+    assert all(found.local_drive_gib for found in known.types if found.drives == "local")
+
+
 def test_a_catalogue_with_an_entry_of_no_source_is_refused() -> None:
     found = catalogue.shipped()
     with pytest.raises(ValidationError, match="no source 'gone'"):

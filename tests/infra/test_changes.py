@@ -20,6 +20,7 @@ from infra.engine.changes import (
     domains,
     postponed,
     refusals,
+    stranded,
     table,
 )
 from infra.engine.stacks import blocked_steps
@@ -101,6 +102,56 @@ def test_a_host_holds_what_its_drives_do_and_without_drives_nothing() -> None:
     going = [step("delete", INSTANCE, name, id=f"id-{name}") for name in ("s1", "g1")]
     found = {change.name: bool(change.holds) for change in classified([*going, *attached("s1")])}
     assert (found["s1"], found["g1"]) == (True, False)
+
+
+OWN = {"instanceType": "ecs.d3s.2xlarge"}
+
+
+def test_a_host_that_drives_are_in_holds_them() -> None:
+    """By its type, for there is no attachment; where it is protected the engine tells neither id nor arguments."""
+    for going in (step("delete", INSTANCE, "s1", id="i", inputs=OWN), step("delete", INSTANCE, "s1", protected=True)):
+        (reason,) = refusals(cloud_plan(), classified([going]))
+        assert reason.startswith("s1 would be destroyed") and "--release s1 --confirm s1" in reason
+    gateway = step("delete", INSTANCE, "g1", id="i", inputs={"instanceType": "ecs.c7.large"})
+    assert not refusals(cloud_plan(), classified([gateway]))
+
+
+@pytest.mark.parametrize("argument", ["deploymentSetId", "instanceType"])
+def test_what_moves_a_host_away_from_its_drives_is_a_loss(argument: str) -> None:
+    moved = step("update", INSTANCE, "s1", id="i", properties=("tags", argument), inputs=OWN)
+    (change,) = classified([moved])
+    assert change.harm is Harm.REPLACE and argument in change.why and change.holds
+    assert len(refusals(cloud_plan(), (change,))) == 1
+    (other,) = classified([step("update", INSTANCE, "s1", id="i", properties=(argument,), inputs={})])
+    assert other.harm < Harm.REPLACE
+
+
+def test_a_host_with_drives_keeps_its_network() -> None:
+    """Another switch is another address, by which nobody knows it; a gateway is stopped and goes on there."""
+    moved = step("update", INSTANCE, "s1", id="i-1", properties=("vswitchId",))
+    attached = step("same", ATTACHMENT, "s1-1", inputs={"instanceId": "i-1"})
+    (change,) = classified([moved, attached])
+    assert (change.harm, bool(change.holds)) == (Harm.REPLACE, True)
+    assert "--release s1 --confirm s1" in refusals(cloud_plan(), (change,))[0]
+    (gateway,) = classified([moved])
+    assert (gateway.harm, gateway.holds) == (Harm.REBOOT, "")
+    assert not refusals(cloud_plan(), (gateway,))
+
+
+def test_a_host_that_drives_are_in_is_not_given_disks_in_their_place() -> None:
+    """It would lose its protection by an edit that changes nothing of it."""
+    plan = cloud_plan()
+    name = hosts(plan)[0]
+    (reason,) = stranded(plan, [step("same", INSTANCE, name, inputs=OWN)])
+    assert reason.startswith(f"{name}: ") and "remedy: " in reason
+    own = cloud_plan(survive="host", storage={"instance_type": "ecs.d3s.4xlarge"})
+    assert not stranded(own, [step("same", INSTANCE, name, inputs=OWN)])
+    assert not stranded(plan, [step("same", INSTANCE, name, inputs={"instanceType": "ecs.g7.large"})])
+
+
+def test_a_stop_and_a_start_leave_drives_in_a_host_as_they_are() -> None:
+    (change,) = classified([step("update", INSTANCE, "s1", id="i", properties=("hostName",), inputs=OWN)])
+    assert change.harm is Harm.REBOOT and not refusals(cloud_plan(), (change,))
 
 
 def test_what_is_protected_holds_something_whatever_its_type() -> None:

@@ -225,6 +225,31 @@ def test_size_fills_what_was_left_out_and_nothing_else() -> None:
     assert {host.machine.instance_type for host in storage if host.machine} == {"ecs.g7.4xlarge"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "knobs", "drives"),
+    [
+        ("ecs.d3s.2xlarge", {}, [11_100] * 4),
+        ("ecs.d3s.2xlarge", {"drives_per_host": 3}, [11_100] * 3),
+        ("ecs.i4.4xlarge", {"workload": "dense"}, [3_576]),
+        ("ecs.i2.2xlarge", {"drives_per_host": 2, "drive_gib": 99}, [None] * 2),  # no source: nobody knows its size
+        ("ecs.g7.2xlarge", {"drives_per_host": 2}, [4_096] * 2),
+    ],
+)
+def test_a_type_with_drives_of_its_own_says_how_many_and_how_large(
+    kind: str, knobs: dict[str, Any], drives: list[int | None]
+) -> None:
+    """Whatever the size of the store; without disks of the cloud there are no snapshots, and no ids of disks."""
+    plan = cloud_plan(size="L", storage={"instance_type": kind, **knobs})
+    own = kind != "ecs.g7.2xlarge"
+    for host in (host for host in plan.hosts if host.role == "storage"):
+        assert [drive.size_gib for drive in host.drives] == drives
+        assert host.own_drives is own
+    assert not any(host.own_drives for host in plan.hosts if host.role == "gateway")
+    region = plan.regions[0]
+    assert region.compute is not None and (region.compute.snapshots is None) is own
+    assert ("disk_ids" in region.outputs) is not own
+
+
 @pytest.mark.parametrize(("environment", "protect"), [("dev", False), ("staging", True), ("prod", True)])
 def test_environment_decides_protection_unless_told(environment: str, protect: bool) -> None:
     plan = cloud_plan(environment=environment)

@@ -188,6 +188,7 @@ def test_a_picture_stands_alone(name: str) -> None:
 VARIED: dict[str, dict[str, Any]] = {
     "large": {"size": "L", "database": {"enabled": True}},
     "many hosts": {"storage": {"hosts_per_zone": 40, "drives_per_host": 16}, "gateways": {"per_zone": 9}},
+    "drives in the host": {"survive": "host", "storage": {"instance_type": "ecs.d3s.8xlarge"}},
     "after a failover": {
         "regions": REGIONS, "active": "cn-beijing", "interconnect": {"kind": "cen"}, "dns": {"domain": "kakera.test"},
         "cdn": {"domain": "static.kakera.test"}, "balancer": {"public": True},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from infra.render import (
     everything,
     gateway_settings,
     inventory,
+    server_toml,
     units,
 )
 from infra.render.cloudinit import MAX_BYTES
@@ -199,6 +201,21 @@ def test_the_inventory_after_up() -> None:
     assert variables["kakera_instance_id"] == "i-1"
     assert variables["kakera_drives"][1]["device"] == "/dev/disk/by-id/virtio-bp2"
     assert KNOWN_AFTER_UP not in endpoints(plan, {host.region: known})
+
+
+def test_drives_of_an_instance_are_known_by_their_labels_alone() -> None:
+    """No disk of the cloud has an id to tell; what is mounted where is said as ever."""
+    plan = cloud_plan(survive="host", storage={"instance_type": "ecs.d3s.2xlarge"})
+    hosts = read(inventory(plan, {}))["all"]["hosts"]
+    for host in plan.hosts:
+        variables = hosts[host.name]
+        assert variables["kakera_own_drives"] is (host.role == "storage")
+        assert [(drive["device"], drive["label"]) for drive in variables["kakera_drives"]] == [
+            (None, naming.drive_label(drive.number)) for drive in host.drives
+        ]
+        paths = [drive["path"] for drive in variables["kakera_drives"]]
+        settings = tomllib.loads(server_toml(plan, host_name=host.name))
+        assert [drive["path"] for drive in settings["drives"] if drive["host"] == host.name] == paths
 
 
 # --- all together ----------------------------------------------------------------------------------------------------

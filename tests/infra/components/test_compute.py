@@ -142,6 +142,27 @@ def test_what_holds_data_is_protected_and_what_does_not_is_not(protect: bool) ->
     assert named(found, "g1").inputs["deletionProtection"] is False
 
 
+OWN: dict[str, Any] = {"machine": machine(instance_type="ecs.d3s.2xlarge", drives="local"), "size_gib": 11_100}
+
+
+def test_drives_in_a_host_are_no_disks_of_the_cloud() -> None:
+    found = built(host("s1", **OWN), snapshots=None)
+    made = ["EcsDeploymentSet", "EcsKeyPair", "Instance", "RamRoleAttachment"]
+    assert types(children(found, "Compute")) == made
+    assert only(found, "Compute").outputs["diskIds"] == {}  # type: ignore[index]
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_a_host_that_drives_are_in_is_what_holds_the_data(protect: bool) -> None:
+    """It is kept whole, and when its machine fails it stops: elsewhere it would come up with empty drives."""
+    found = built(host("s1", **OWN), host("s2"), host("g1", drives=0, role="gateway"), protect=protect)
+    assert {one.name for one in of_type(found, "Instance") if one.protect} == ({"s1"} if protect else set())
+    own = named(found, "s1")
+    assert own.inputs["deletionProtection"] is protect and own.inputs["maintenanceAction"] == "Stop"
+    assert {"instanceType", "imageId", "userData", "systemDiskKmsKeyId"} <= set(own.ignore_changes)
+    assert "maintenanceAction" not in named(found, "s2").inputs
+
+
 def test_a_newer_image_or_other_user_data_restarts_no_host() -> None:
     """Nor another address, or another key of those who may log in."""
     for one in of_type(built(host("s1"), host("g1", drives=0)), "Instance"):

@@ -29,6 +29,7 @@ TYPES = {
                 "CpuCoreCount": 8,
                 "MemorySize": 32.0,
                 "LocalStorageAmount": 4,
+                "LocalStorageCapacity": 11100,
                 "LocalStorageCategory": "local_hdd_pro",
             },
         ]

@@ -44,7 +44,7 @@ def test_what_the_cloud_states_is_taken_over(account: None) -> None:
     assert answers.facts.zones == ("cn-hangzhou-j", "cn-hangzhou-z")
     assert answers.facts.image == "debian_12_6_x64_20G_alibase_20260101.vhd"
     local = next(one for one in answers.facts.types if one["type"] == "ecs.d3s.2xlarge")
-    assert (local["drives"], local["local_drives"]) == ("local", 4)
+    assert (local["drives"], local["local_drives"], local["local_drive_gib"]) == ("local", 4, 11_100)
 
 
 def test_what_it_does_not_price_is_told_and_stays_unknown(account: None) -> None:

@@ -64,6 +64,13 @@ def test_what_joins_regions() -> None:
     assert {item for item, _ in quiet} == {"cen-attachment", "traffic-manager"}
 
 
+def test_drives_in_a_host_are_in_its_price() -> None:
+    """What is left of disks is the host's system disk, and there is nothing to take snapshots of."""
+    found = of(cloud_plan(survive="host", storage={"instance_type": "ecs.d3s.2xlarge"}))
+    assert found["host", "ecs.d3s.2xlarge"] == 1 and found["disk", "cloud_essd.PL1"] == 40
+    assert "snapshot" not in {item for item, _ in found}
+
+
 def test_a_disk_of_another_kind_is_another_thing() -> None:
     assert ("disk", "cloud_auto") in of(cloud_plan(storage={"disk_category": "cloud_auto"}))
     assert ("disk", "cloud_essd.PL2") in of(cloud_plan(storage={"performance_level": "PL2"}))
