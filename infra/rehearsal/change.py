@@ -2,6 +2,8 @@
 
 `replaces` on a block or a list of blocks means its coming, going or number; what lies inside speaks for itself.
 On anything else it means any change. The whole of a block comes and goes with all that lies inside.
+False and 0, given where nothing was, are no change by themselves; but what they would replace is replaced as soon as
+anything else changes beside them, so that counts always.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Final
 from infra.rehearsal.metadata import Kind, Property, Resource
 from infra.rehearsal.wire import Unknown, Value, is_empty, plain
 
+_ZERO: Final = frozenset({Kind.BOOL, Kind.INT, Kind.FLOAT})
 _ANYTHING: Final = Property(kind=Kind.STRING, optional=True)  # of a list or map whose element the data file leaves open
 
 
@@ -71,6 +74,8 @@ def _argument(path: str, known: Property, old: Value, new: Value) -> Iterator[Ch
 def _value(path: str, known: Property, old: Value, new: Value, *, forced: bool) -> Iterator[Change]:
     """`forced`: its coming, its going and its number replace; and any change, where no block lies inside."""
     if is_empty(old) and is_empty(new):
+        if forced and old is None and isinstance(new, (bool, int, float)):
+            yield Change(path, Act.ADD, replaces=True)
         return
     if old is None:
         yield Change(path, Act.ADD, forced or _forces(known, new))
@@ -147,7 +152,16 @@ def _inside(element: Property, *, forced: bool) -> bool:
 
 
 def _same(element: Property, had: Value, wanted: Value) -> bool:
-    return next(_value("", element, had, wanted, forced=False), None) is None
+    return next(_value("", element, _zeroed(element, had), wanted, forced=False), None) is None
+
+
+def _zeroed(known: Property, had: Value) -> Value:
+    """In an element of a set, a number or truth that was not given is its zero."""
+    if known.kind is not Kind.OBJECT or not isinstance(had, dict):
+        return had
+    zeros: dict[str, Value] = {name: 0 for name, inner in known.fields.items() if inner.kind in _ZERO}
+    given = {name: _zeroed(known.fields.get(name, _ANYTHING), each) for name, each in had.items() if each is not None}
+    return {**zeros, **given}
 
 
 def _forces(known: Property, value: Value) -> bool:

@@ -62,14 +62,14 @@ def used(metadata: Metadata) -> dict[str, Registered]:
     return found
 
 
-def _as_told(value: Any) -> Any:
+def as_told(value: Any) -> Any:
     """As the engine tells a provider at preview: what another resource will say is not known yet."""
     if isinstance(value, str):
         return UNKNOWN if "${" in value.replace("$${", "") else value
     if isinstance(value, Mapping):
-        return {name: _as_told(inner) for name, inner in value.items() if inner is not None}
+        return {name: as_told(inner) for name, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [_as_told(inner) for inner in value]
+        return [as_told(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -78,7 +78,7 @@ def _cases(metadata: Metadata) -> Iterator[Case]:
         known = metadata.resource(token)
         assert known is not None
         for mutant in mutants(known.properties, resource.inputs):
-            failures = check(known, _as_told(mutant.inputs))
+            failures = check(known, as_told(mutant.inputs))
             yield Case(token, mutant, tuple(f"{one.path}: {one.reason}" for one in failures))
 
 
@@ -92,17 +92,6 @@ def _and_strange(properties: Mapping[str, Property]) -> dict[str, Property]:
 
     strange = Property(kind=Kind.STRING, terraform="no_such_thing")
     return {STRANGE: strange, **{name: inside(found) for name, found in properties.items()}}
-
-
-def as_known(value: Any) -> Any:
-    """As it is told once everything is known, with a text for what another resource says."""
-    if isinstance(value, str):
-        return REFERENCE.sub(KNOWN, value)
-    if isinstance(value, Mapping):
-        return {name: as_known(inner) for name, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [as_known(inner) for inner in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def content(token: str, inputs: Mapping[str, Any], number: int, metadata: Metadata) -> str:

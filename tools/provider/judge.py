@@ -20,8 +20,12 @@ from tools.provider.served import SOURCE
 
 _PLACE: Final = re.compile(r"\bon (\S+\.tf\.json) line")
 LIMIT_S: Final = 300  # a plan of 400 resources takes ten seconds
-# Anything that is not empty; and the kind of account, without which the provider asks the billing service.
-NOBODY: Final = {"ALICLOUD_ACCESS_KEY": "nobody", "ALICLOUD_SECRET_KEY": "nobody", "ALICLOUD_ACCOUNT_TYPE": "Domestic"}
+# Anything that is not empty; and the kind of account, without which the provider asks the billing service, for 30 s.
+NOBODY: Final = {
+    "ALICLOUD_ACCESS_KEY": "nobody",
+    "ALICLOUD_SECRET_KEY": "nobody",
+    "ALIBABA_CLOUD_ACCOUNT_TYPE": "Domestic",
+}
 
 
 class NotJudged(Exception):

@@ -20,6 +20,7 @@ def _text(**more: Any) -> dict[str, Any]:
 _COMPUTED: Final = {"type": "string", "computed": True}
 _TAGS: Final = {"type": "map", "optional": True, "element": {"type": "string"}}
 _NUMBER: Final = {"type": "int", "optional": True}
+_REPLACING: Final = {"type": "bool", "optional": True, "replaces": True}
 _MAPPING: Final = {
     "type": "object",
     "fields": {
@@ -132,6 +133,7 @@ RAW: Final[dict[str, Any]] = {
                 "mode": _text(any_of=["telemetryType", "ranges"]),
                 "telemetryType": _text(),
                 "retentionPeriod": {**_NUMBER, "range": [1, 3650]},
+                "appendMeta": _REPLACING,
                 "hotTtl": {**_NUMBER, "with": ["coldTtl"]},
                 "coldTtl": {**_NUMBER, "with": ["hotTtl"]},
                 "userCmk": _text(),
@@ -158,7 +160,7 @@ RAW: Final[dict[str, Any]] = {
                     "type": "set",
                     "optional": True,
                     "replaces": True,
-                    "element": {"type": "object", "fields": {"zoneId": _text()}},
+                    "element": {"type": "object", "fields": {"zoneId": _text(), "first": _REPLACING}},
                 },
                 "keys": {"type": "list", "optional": True, "replaces": True, "element": {"type": "string"}},
                 "labels": {"type": "map", "optional": True, "replaces": True, "element": {"type": "string"}},

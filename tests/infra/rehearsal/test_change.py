@@ -71,6 +71,16 @@ CASES: tuple[tuple[str, Values, Values, tuple[Change, ...]], ...] = (
      (Change("zones[0]", U, False),)),
     (STORE, {"zones": [{"zoneId": "a"}]}, {"zones": [{"zoneId": "a"}, {"zoneId": "b"}]},
      (Change("zones[1]", A, True),)),
+    (STORE, {"zones": [{"zoneId": "a"}]}, {"zones": [{"zoneId": "b", "first": True}]},
+     (Change("zones[0]", U, True),)),
+    # False and 0 where nothing was: they count where they would replace, but tell no elements of a set apart.
+    (NETWORK, {}, {"enableIpv6": False}, ()),
+    (STORE, {}, {"appendMeta": False}, (Change("appendMeta", A, True),)),
+    (STORE, {"appendMeta": False}, {}, ()),
+    (STORE, {"appendMeta": False}, {"appendMeta": False}, ()),
+    (STORE, {"ranges": [{"beginKey": "a"}]}, {"ranges": [{"beginKey": "a", "id": 0}]},
+     (Change("ranges[0].id", A, True),)),
+    (STORE, {"zones": [{"zoneId": "a"}]}, {"zones": [{"zoneId": "a", "first": False}]}, ()),
     # A list of texts or a map that replaces: any change.
     (STORE, {"keys": ["a"]}, {"keys": ["b"]}, (Change("keys[0]", U, True),)),
     (STORE, {"keys": ["a"]}, {"keys": ["a", "b"]}, (Change("keys[1]", A, True),)),
