@@ -4,7 +4,7 @@ PYTHON ?= $(shell /usr/bin/python3.11 -c 'import ensurepip, sys; print(sys.execu
 PY     := .venv/bin/python
 UP     := $(if $(PORT),--port $(PORT)) $(if $(DATA),--data "$(DATA)") $(if $(WORKERS),--workers $(WORKERS))
 .DEFAULT_GOAL := up
-.PHONY: up down status setup test check lock bench test-fault test-clients test-model test-engine verify-provider infraguard rehearse clean
+.PHONY: up down status setup test check lock bench test-fault test-clients test-model test-engine test-knobs verify-provider infraguard rehearse clean
 
 .venv/ready: requirements.lock pyproject.toml tools/bootstrap.py
 	@$(PYTHON) tools/bootstrap.py
@@ -28,6 +28,8 @@ test-model: .venv/ready ## The journal's model, wide bounds
 	@$(PY) -m tests.suites model
 test-engine: .venv/ready ## The real engine under faults, options and modes, whole
 	@$(PY) -m tests.suites engine
+test-knobs: .venv/ready ## Every knob of every blueprint, changed alone in an environment that runs (an hour)
+	@$(PY) -m tests.suites knobs
 verify-provider: .venv/ready ## Alibaba Cloud's own Terraform provider as the judge of every blueprint, offline; built first (10 minutes, 7 GB)
 	@$(PY) -m tests.suites provider
 infraguard: .venv/ready ## The rules of aliyun/infraguard on every blueprint (RULES=a checkout of it)

@@ -1,6 +1,6 @@
 """The one list of what `make check`, `make test` and the full runs do, and the small runner behind them.
 
-    python -m tests.suites test|check|fault|clients|engine|model|NAME
+    python -m tests.suites test|check|fault|clients|engine|knobs|provider|model|NAME
 
 Every step has a bound: one that hangs is killed with all it started and counts as failed. A suite whose folder is not
 there yet is named and passed over. The last line printed is `tests: N passed, N failed, N skipped`.
@@ -36,6 +36,7 @@ class Step:
 PYTEST = (sys.executable, "-m", "pytest", "-q", "--durations=5", "--durations-min=5")
 SLICE = (*PYTEST, "-m", "not slow")
 PARALLEL = (*SLICE, "-n", str(min(os.cpu_count() or 1, 8)), "--dist", "worksteal")
+WHOLE = (*PYTEST, "-n", "2", "--dist", "worksteal")
 BIN = Path(sys.executable).parent
 FULL = {"KAKERA_FULL": "1"}  # suites read it to widen their bounds
 
@@ -63,11 +64,13 @@ RUNS: dict[str, tuple[Step, ...]] = {
     "check": CHECK,
     "test": TEST,
     "fault": (Step("fault-full", PYTEST, ("fault",), limit_s=4 * 3600, environment=FULL),),
-    "engine": (Step("engine-full", (*PYTEST, "-n", "2"), ("engine",), limit_s=3600, environment=FULL),),
+    "engine": (Step("engine-full", (*WHOLE, "-k", "not knob_alone"), ("engine",), limit_s=3600, environment=FULL),),
+    # Some 250 edits, each with a preview of every stack: most of an hour.
+    "knobs": (Step("knobs", (*WHOLE, "-k", "knob_alone"), ("engine",), limit_s=2 * 3600, environment=FULL),),
     "clients": (Step("clients-full", PYTEST, ("clients",), limit_s=3600, environment=FULL),),
     # Alibaba Cloud's own provider, built first if this machine has none: ten minutes, 7 GB of memory.
     "provider": (Step("provider-build", (sys.executable, "tools/provider/build.py"), limit_s=3600),
-                 Step("provider", (*PYTEST, "-n", "2"), ("provider",), limit_s=3600)),
+                 Step("provider", WHOLE, ("provider",), limit_s=3600)),
     "model": (Step("model-full", PYTEST, ("model",), limit_s=3600, environment=FULL),),
 }
 
