@@ -11,11 +11,11 @@ from infra.blueprint.plan import Plan
 from infra.blueprint.scope import SERVICES
 from infra.checks.cloud import DISK_ROLE
 from infra.checks.outcome import Finding, Where
+from infra.checks.ranges import LEAST_PREFIX, is_wide
 from infra.subnets import PRIVATE
 
 ANYWHERE: Final = "0.0.0.0/0"
 SSH: Final = "22/22"
-LEAST_PREFIX: Final = 24  # what a company has for its way out
 _KEYS: Final = ("ssh-ed25519 ", "ssh-rsa ", "ecdsa-sha2-nistp256 ", "ecdsa-sha2-nistp384 ", "ecdsa-sha2-nistp521 ")
 # RFC 5737 and RFC 2606: what documentation may use, and nothing else.
 _EXAMPLE_RANGES: Final = tuple(map(ipaddress.IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
@@ -38,7 +38,7 @@ def security_least_exposure(plan: Plan) -> Iterator[Finding]:
 def _judged(region: PlannedRegion, group: PlannedSecurityGroup, rule: PlannedRule) -> Iterator[Finding]:
     if not rule.description:
         yield Finding(f"{rule.name}: a rule without a description")
-    if rule.direction == "egress" or rule.action == "drop" or rule.cidr is None or not _wide(rule.cidr):
+    if rule.direction == "egress" or rule.action == "drop" or rule.cidr is None or not is_wide(rule.cidr):
         return
     public = region.balancer if region.balancer and region.balancer.public and group.purpose == "balancer" else None
     if public is None or rule.ports != f"{public.listener.port}/{public.listener.port}":
@@ -48,12 +48,6 @@ def _judged(region: PlannedRegion, group: PlannedSecurityGroup, rule: PlannedRul
             place,
             "name the ranges that need it",
         )
-
-
-def _wide(cidr: str) -> bool:
-    """More than any private network has: no /8 of the Internet is a client."""
-    found = ipaddress.IPv4Network(cidr)
-    return found.prefixlen < 8
 
 
 def _drops_rest(rule: PlannedRule) -> bool:

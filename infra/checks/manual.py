@@ -38,7 +38,8 @@ In SARIF a FAIL is an `error`, an UNKNOWN a `warning`, what is waived a `note` w
 
 **Resources**: when nothing else fails, the program is run with no cloud to ask, and each resource that it asks for is
 judged by the policies of the table *Resources*, which nothing waives. Under a plain `pulumi` each resource is judged as
-it is registered, whatever was added to the program. What they cover of the CIS benchmark: [cis.md](cis.md).
+it is registered, whatever was added to the program. Of what only the cloud knows a policy says nothing. What they cover
+of the CIS benchmark: [cis.md](cis.md).
 
 Figures of quotas have their sources in `infra/catalogue/`. The tables below are written from `infra/checks/table.py`
 and `infra/checks/policies/table.py`; after a change there:

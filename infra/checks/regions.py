@@ -43,20 +43,28 @@ def _known_region(region: PlannedRegion) -> Iterator[Finding]:
 
 
 def zones_of_region(plan: Plan) -> Iterator[Finding]:
-    """Every zone lies in its region, and no two zones share a slot."""
+    """Every zone lies in its region."""
     for region in plan.regions:
         known = catalogue.shipped().zones(region.name)
-        zones = sorted({switch.zone for switch in region.network.switches})
-        for zone in zones:
+        for zone in _zones(region):
             place: Where = ("regions", region.name, "zones", zone)
             if not zone.startswith(region.name):
                 yield Finding(f"zone {zone!r} is not of region {region.name}", place, _meant(zone, known))
             elif known and zone not in known:
                 yield Finding(f"zone {zone!r} is not in the catalogue", place, _meant(zone, known))
-        for one, other in combinations(zones, 2):
+
+
+def zones_apart(plan: Plan) -> Iterator[Finding]:
+    """No two zones of a region share a slot, which their last letters give them."""
+    for region in plan.regions:
+        for one, other in combinations(_zones(region), 2):
             if one[-1] == other[-1]:
-                place = ("regions", region.name, "zones", other)
+                place: Where = ("regions", region.name, "zones", other)
                 yield Finding(f"zones {one} and {other} share a slot", place, "zones of a region end differently")
+
+
+def _zones(region: PlannedRegion) -> list[str]:
+    return sorted({switch.zone for switch in region.network.switches})
 
 
 def cidrs_disjoint(plan: Plan) -> Iterator[Finding]:

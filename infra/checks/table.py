@@ -61,6 +61,9 @@ _DOMAINS: Final[dict[str, Rule]] = {
 _PLACES: Final[dict[str, Rule]] = {
     "regions-distinct": Rule(regions.regions_distinct, "regions and ranges", "one primary; known regions"),
     "zones-of-region": Rule(regions.zones_of_region, "regions and ranges", "zones of that region, each once"),
+    "zones-apart": Rule(
+        regions.zones_apart, "regions and ranges", "zones whose names end in different letters", waivable=False
+    ),
     "cidrs-disjoint": Rule(
         regions.cidrs_disjoint, "regions and ranges", "a free /16 for the region: the finding names one", waivable=False
     ),

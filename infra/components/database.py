@@ -10,10 +10,9 @@ import pulumi
 from pulumi_alicloud import rds
 
 from infra.blueprint.cloud import PlannedDatabase
+from infra.checks.policies.holders import AUDIT_DAYS, LOGGED
 from infra.components.ordering import after
 
-LOGGED: Final = ("log_connections", "log_disconnections", "log_duration")
-AUDIT_DAYS: Final = 180
 GROWTH: Final = 4  # times the planned storage, at most, without being asked
 FREE_PERCENT: Final = 20  # storage grows below this
 WEEK: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

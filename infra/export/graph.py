@@ -10,6 +10,6 @@ from infra.rehearsal.metadata import Metadata
 
 
 def resources(plan: Plan) -> list[Resource]:
-    """Every resource of every stack; what only the cloud knows is a reference. Raises: ExportError."""
+    """Of every stack but the account's; what only the cloud knows is a reference. Raises: ExportError."""
     parts = run(plan, names(plan), Tokens(SHAPES[0]), Metadata.load())
     return [Resource(found.type, found.name, found.inputs) for part in parts for found in part.resources]

@@ -82,4 +82,6 @@ async def _run(program: Callable[[], None], monitor: Monitor, name: str) -> None
         ThreadPoolExecutor(1, initializer=asyncio.set_event_loop, initargs=(answering,)) as pool,
     ):
         asyncio.get_running_loop().set_default_executor(pool)
+        # The first refusal is raised; those that were under way with it would be printed besides.
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         await stack.run_pulumi_func(program)

@@ -24,7 +24,7 @@ from infra.export.monitor import Monitor, Registered
 from infra.export.tokens import Tokens
 from infra.rehearsal.metadata import Kind, Metadata, Resource
 
-LIMIT_S: Final = 120  # a part takes a second; what waits longer waits for an answer that never comes
+LIMIT_S: Final = 300  # a part takes a second, one of 50 hosts a minute; what waits longer waits for no answer
 PROVIDER: Final = "pulumi:providers:"
 REFERENCE: Final = "pulumi:pulumi:StackReference"
 SCALARS: Final = (Kind.STRING, Kind.INT, Kind.FLOAT, Kind.BOOL)
@@ -50,7 +50,12 @@ def run(plan: Plan, part: str, tokens: Tokens, told: Mapping[str, Mapping[str, A
         pulumi.Output.all(**_program(plan, part, tokens)).apply(outputs.update)
 
     monitor = Monitor(_Cloud(tokens, metadata, told))
-    monitors.run(program, monitor, name=part, limit_s=LIMIT_S)
+    try:
+        monitors.run(program, monitor, name=part, limit_s=LIMIT_S)
+    except TimeoutError as error:
+        raise ExportError(f"{part}: the program did not end in {LIMIT_S} s: an environment of fewer hosts") from error
+    except ValueError as error:  # what components say of a Plan that cannot be built
+        raise ExportError(f"{part}: {error}") from error
     return Part(tuple(_asked(monitor, mandatory_tags(plan, part))), outputs)
 
 

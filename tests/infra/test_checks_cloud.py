@@ -81,6 +81,12 @@ BOUNDARIES: list[tuple[str, dict[str, Any], dict[str, Any], Where]] = [
         ("regions", "cn-hangzhou", "zones", "cn-hangzhou-x"),
     ),
     (
+        "zones-apart",
+        {"regions": [{**HANGZHOU, "zones": ["cn-hangzhou-h", "cn-hangzhou-j", "cn-beijing-h"]}]},
+        {"regions": [{**HANGZHOU, "zones": ["cn-hangzhou-h", "cn-hangzhou-j", "cn-beijing-k"]}]},
+        ("regions", "cn-hangzhou", "zones", "cn-hangzhou-h"),
+    ),
+    (
         "cidrs-disjoint",
         {"regions": [HANGZHOU, {**BEIJING, "cidr": HANGZHOU["cidr"]}]},
         {"regions": [HANGZHOU, BEIJING]},

@@ -35,14 +35,14 @@ class Resource:
 class Policy:
     """A check of resources of some types. `cis`: the items of the benchmark that it covers (`cis.py`).
 
-    `beside`: a type of which every resource has, for each of `types`, one with the same `bucket`; "" when none is owed.
+    `owed`: of these types every bucket has one beside it, with the same `bucket`: seen where all resources are.
     """
 
     check: ResourceCheck
     types: tuple[str, ...]
     remedy: str
     cis: tuple[str, ...]
-    beside: str = ""
+    owed: tuple[str, ...] = ()
 
     @property
     def proves(self) -> str:

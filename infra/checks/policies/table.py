@@ -11,7 +11,16 @@ from infra.checks.policies.resource import Policy, Resource, known
 
 POLICIES: Final[dict[str, Policy]] = {
     "in-a-vpc": Policy(
-        network.in_a_vpc, tuple(network.IN_A_VPC), "a switch of the VPC, and the balancer as entrance", ("3.1",)
+        network.in_a_vpc,
+        (*network.IN_A_VPC, network.TEMPLATE, network.CLASSIC_BALANCER),
+        "a switch of the VPC",
+        ("3.1",),
+    ),
+    "hosts-private": Policy(
+        network.hosts_private,
+        (*network.HOSTS, network.ADDRESS, network.FORWARD),
+        "the balancer as entrance, and the NAT gateway as way out",
+        ("3.1",),
     ),
     "ssh-closed": Policy(
         network.ssh_closed, (network.RULE,), "network.admin_cidrs: the ranges of your own", ("3.2", "4.3")
@@ -19,26 +28,26 @@ POLICIES: Final[dict[str, Policy]] = {
     "rdp-closed": Policy(network.rdp_closed, (network.RULE,), "no such rule: no host has a desktop", ("4.4",)),
     "rules-narrow": Policy(network.rules_narrow, (network.RULE,), "a protocol, one port and a peer", ("3.5",)),
     "routes-narrow": Policy(
-        network.routes_narrow, (network.ROUTE, network.VPN_ROUTE), "the peer's range as destination", ("3.4",)
+        network.routes_narrow, tuple(network.DESTINATIONS), "the peer's range as destination", ("3.4",)
     ),
     "disks-encrypted": Policy(
         holders.disks_encrypted,
-        (holders.DISK, network.INSTANCE, holders.TEMPLATE),
+        (holders.DISK, *network.HOSTS),
         "encrypted: true on the disk",
         ("4.1", "4.2"),
     ),
     "agent-installed": Policy(
         holders.agent_installed,
-        (network.INSTANCE, holders.TEMPLATE),
+        network.HOSTS,
         "security_enhancement_strategy: Active",
         ("4.6", "8.2"),
     ),
     "buckets-private": Policy(
         holders.buckets_private,
-        (holders.ACL, holders.PUBLIC_ACCESS, holders.BUCKET_POLICY),
-        "acl private, block_public_access true, and no statement that allows",
+        (holders.BUCKET, holders.ACL, holders.PUBLIC_ACCESS, holders.ACCOUNT_ACCESS, holders.BUCKET_POLICY),
+        "acl private, block_public_access true, and no statement that allows everybody, each beside the bucket",
         ("5.1",),
-        beside=holders.BUCKET,
+        owed=(holders.ACL, holders.PUBLIC_ACCESS),
     ),
     "objects-private": Policy(holders.objects_private, (holders.OBJECT,), "no acl of its own", ("5.2",)),
     "buckets-over-tls": Policy(
@@ -46,19 +55,21 @@ POLICIES: Final[dict[str, Policy]] = {
         (holders.BUCKET_POLICY,),
         "a statement that denies oss:* where acs:SecureTransport is false",
         ("5.4", "5.6"),
-        beside=holders.BUCKET,
+        owed=(holders.BUCKET_POLICY,),
     ),
     "buckets-encrypted": Policy(
         holders.buckets_encrypted,
         (holders.ENCRYPTION,),
         "sse_algorithm: KMS, or AES256",
         ("5.8",),
-        beside=holders.BUCKET,
+        owed=(holders.ENCRYPTION,),
     ),
-    "database-over-tls": Policy(holders.database_over_tls, (holders.DATABASE,), "ssl_action: Open", ("6.1",)),
+    "database-over-tls": Policy(
+        holders.database_over_tls, (holders.DATABASE, holders.REPLICA), "ssl_action: Open", ("6.1",)
+    ),
     "database-closed": Policy(
         holders.database_closed,
-        (holders.DATABASE, holders.CONNECTION),
+        (holders.DATABASE, holders.REPLICA, holders.CONNECTION),
         "the ranges of hosts in security_ips",
         ("6.2",),
     ),
@@ -72,7 +83,10 @@ POLICIES: Final[dict[str, Policy]] = {
         holders.database_logs, (holders.DATABASE,), f"{', '.join(holders.LOGGED)}: on", ("6.7", "6.8", "6.9")
     ),
     "policies-least": Policy(
-        identity.policies_least, (identity.POLICY,), "the actions and the resources that it is for", ("1.15",)
+        identity.policies_least,
+        (identity.POLICY, identity.TO_A_ROLE, identity.TO_A_GROUP),
+        "the actions and the resources that it is for",
+        ("1.15",),
     ),
     "policies-on-roles": Policy(
         identity.policies_on_roles, (identity.TO_A_USER,), "a role, or a group of users", ("1.16",)
@@ -110,9 +124,8 @@ def _wrong(policy: Policy, given: Iterable[Resource]) -> Iterator[str]:
 
 
 def _missing(policy: Policy, given: list[Resource]) -> Iterator[str]:
-    there = {(found.type, found.properties.get("bucket")) for found in given}
+    there = [(found.type, found.properties.get("bucket")) for found in given]
     for found in given:
-        if found.type == policy.beside:
-            for kind in policy.types:
-                if (kind, found.properties.get("bucket")) not in there:
-                    yield f"{found.name} has no {kind.rpartition(':')[2]}"
+        for kind in policy.owed if found.type == holders.BUCKET else ():
+            if (kind, found.properties.get("bucket")) not in there:
+                yield f"{found.name} has no {kind.rpartition(':')[2]}"

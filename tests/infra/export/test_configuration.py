@@ -136,3 +136,10 @@ def test_a_question_to_the_cloud_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "region", asking)
     with pytest.raises(Exception, match="getImages"):
         configuration.configuration(planned("single-ecs"), Metadata.load())
+
+
+def test_a_plan_that_components_refuse_is_an_error_of_its_part() -> None:
+    """Two zones of one letter would share their place; the checks stop that before."""
+    text = re.sub("zones: .*", "zones: [cn-hangzhou-h, cn-beijing-h]", (BLUEPRINTS / "three-zone.yaml").read_text())
+    with pytest.raises(ExportError, match="^cn-hangzhou: .*: registered twice$"):
+        configuration.configuration(expand(parse(text, name="a.yaml")), Metadata.load())
