@@ -15,6 +15,7 @@ DATA_ROOT: Final = "/srv/kakera"  # on hosts that are provisioned; a laptop choo
 GLOBAL: Final = "global"
 ACCOUNT: Final = "account"
 REHEARSAL: Final = "rehearsal-"  # begins the id of everything that a rehearsal made
+DRIVES_TAG: Final = "kakera:drives"  # of an instance with drives of its own: how many of them the store has
 MAX_BUCKET: Final = 63
 MAX_HOST: Final = 63  # one label of a host name
 

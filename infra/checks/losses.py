@@ -65,15 +65,20 @@ def local_drives_fit(plan: Plan) -> Iterator[Finding]:
     kinds = {(host.role, host.machine.instance_type): (host, host.machine) for host in plan.hosts if host.machine}
     for host, machine in kinds.values():  # those of a role and a type are alike
         if catalogue.shipped().drives(machine.instance_type) == "local":
-            yield from _of_type(host, machine)
+            yield from _of_type(host, machine) if host.drives else _left_empty(machine)
+    scaled = {region.compute.scaling.machine for region in plan.regions if region.compute and region.compute.scaling}
+    for machine in sorted(scaled, key=lambda machine: machine.instance_type):
+        if catalogue.shipped().drives(machine.instance_type) == "local":
+            yield from _left_empty(machine)
+
+
+def _left_empty(machine: PlannedMachine) -> Iterator[Finding]:
+    text = f"{machine.instance_type} has drives of its own, which a host without drives would leave empty"
+    yield Finding(text, ("gateways", "instance_type"), "a type without drives of its own")
 
 
 def _of_type(host: PlannedHost, machine: PlannedMachine) -> Iterator[Finding]:
     kind = machine.instance_type
-    if not host.drives:
-        text = f"{kind} has drives of its own, which a host without drives would leave empty"
-        yield Finding(text, ("gateways", "instance_type"), "a type without drives of its own")
-        return
     known = catalogue.shipped().type(kind)
     if known and len(host.drives) > known.local_drives:
         text = f"{kind} has {known.local_drives} drives, and {len(host.drives)} are asked for"

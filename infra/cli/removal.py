@@ -32,19 +32,18 @@ GUARDS: Final[Mapping[str, frozenset[object]]] = {
 def everything(plan: Plan, stack: Stack, costs: Estimate | None = None) -> None:
     """All but what is protected and what that needs (P6), which is listed. `costs`: None where none can be estimated.
 
-    Hosts whose drives outlive them are guarded by the cloud alone: that guard is lifted first.
+    Hosts whose drives outlive them are guarded by the cloud alone: that guard is lifted first. Of one that its drives
+    are in it never is: where an edit took its protection away and left the machine, that is put back.
     """
     before = stack.kept()
     known = {host.name for host in plan.hosts}
-    guarded = {
-        found.urn: found.name
-        for found in before
-        if found.type == INSTANCE and found.name in known and not found.protected and _guarded(found)
-    }
+    open_ = [found for found in before if found.type == INSTANCE and not found.protected and _guarded(found)]
+    keep = [found.urn for found in open_ if own_drives(found.inputs)]
+    guarded = {found.urn: found.name for found in open_ if found.name in known and found.urn not in keep}
     if guarded:
         with show.progress(f"destroy {stack.name.name}: lifting the cloud's protection of its hosts") as on_step:
             stack.let_go(guarded, on_step)
-    show.reported(stack, stack.destroy, "destroy")
+    show.reported(stack, lambda on_step: stack.destroy(on_step, keep=keep), "destroy")
     left(stack.name.name, stack.kept(), snapshots(before), costs)
 
 

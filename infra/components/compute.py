@@ -13,6 +13,7 @@ import pulumi_alicloud as alicloud
 from infra.blueprint.cloud import PlannedCompute, PlannedMachine, PlannedSnapshots
 from infra.blueprint.model import Survive
 from infra.blueprint.plan import PlannedDrive, PlannedHost, failure_domain
+from infra.naming import DRIVES_TAG
 
 SYSTEM_CATEGORY: Final = "cloud_essd"
 SYSTEM_LEVEL: Final = "PL1"
@@ -24,7 +25,8 @@ WEEK: Final = frozenset(range(1, 8))
 # cloud-init reads its data once, at the first boot, and what is installed is Ansible's, and so are the keys of those
 # who may log in. A host gets a new image when it is made again; so a newer image in the catalogue, or a line more in
 # the user data, restarts no store (P3). An address is a slot of the Plan (P2) and moves only when a host is made again.
-FIRST_BOOT_ONLY: Final = ("image_id", "user_data", "key_name", "private_ip")
+# The agent comes with the first boot as well, and the provider would replace a host to have it come.
+FIRST_BOOT_ONLY: Final = ("image_id", "user_data", "key_name", "private_ip", "security_enhancement_strategy")
 # Of hosts that hold drives these too: they stop, or are replaced, one by one and by hand (docs/operate/changes.md).
 BY_HAND: Final = ("instance_type", "system_disk_encrypted", "system_disk_kms_key_id")
 # What the cloud does when the machine below fails. Its own recovery would start the host elsewhere, with drives that
@@ -76,7 +78,7 @@ class Compute(pulumi.ComponentResource):
         self.disk_ids = {}
         made: dict[str, alicloud.ecs.Instance] = {}
         before: list[alicloud.ecs.Instance] = []
-        for domain in domains(args.hosts, survive=args.survive):
+        for domain in in_order(args.hosts, survive=args.survive):
             found = {host.name: self._host(host, before) for host in domain}
             made |= found
             before = list(found.values())
@@ -119,7 +121,7 @@ class Compute(pulumi.ComponentResource):
         ).id
 
     def _host(self, host: PlannedHost, before: Sequence[alicloud.ecs.Instance]) -> alicloud.ecs.Instance:
-        """`before`: hosts of the failure domain before this one's; nothing is done to this one while they change."""
+        """`before`: those whose turn is before this one's; nothing is done to this one while they change."""
         machine = _machine(host)
         instance = self._instance(host, machine, before)
         alicloud.ecs.RamRoleAttachment(
@@ -161,6 +163,7 @@ class Compute(pulumi.ComponentResource):
             user_data=encoded(args.user_data[host.name]),
             deletion_protection=args.protect and holds_data,
             maintenance_action=KEEPS_ITS_DRIVES if host.own_drives else None,
+            tags=told_of_drives(host),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect and host.own_drives,
@@ -219,6 +222,21 @@ def domains(hosts: Sequence[PlannedHost], *, survive: Survive) -> tuple[tuple[Pl
     for host in hosts:
         found.setdefault(failure_domain(survive, host), []).append(host)
     return tuple(map(tuple, found.values()))
+
+
+def in_order(hosts: Sequence[PlannedHost], *, survive: Survive) -> tuple[tuple[PlannedHost, ...], ...]:
+    """Whose turn it is, each waiting for those before: the failure domains of hosts that hold drives, then those of the
+    rest. So no two domains change at once, and nothing that holds data needs a host that holds none: `destroy` leaves
+    what a protected host waits for (P6), and a gateway left would run, and be paid for, for nobody. Pure."""
+    with_drives = [host for host in hosts if host.drives]
+    without = [host for host in hosts if not host.drives]
+    return (*domains(with_drives, survive=survive), *domains(without, survive=survive))
+
+
+def told_of_drives(host: PlannedHost) -> dict[str, str] | None:
+    """The one tag that a component gives. How many of an instance's drives the store has is no argument of anything,
+    and a lower number would change nothing that the engine sees: from the tag `up` knows what it would lose."""
+    return {DRIVES_TAG: str(len(host.drives))} if host.own_drives else None
 
 
 def encoded(text: str) -> str:

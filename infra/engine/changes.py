@@ -3,7 +3,7 @@ reading the table beside it (changes.yaml) once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cache
@@ -13,7 +13,8 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 
 from infra.blueprint import catalogue
-from infra.blueprint.plan import Plan, failure_domain
+from infra.blueprint.plan import Plan, PlannedHost, failure_domain
+from infra.naming import DRIVES_TAG
 
 TABLE: Final = Path(__file__).with_name("changes.yaml")
 INSTANCE: Final = "alicloud:ecs/instance:Instance"
@@ -229,17 +230,56 @@ def refusals(plan: Plan, changes: Sequence[Change]) -> tuple[str, ...]:
 
 
 def stranded(plan: Plan, steps: Iterable[Step]) -> tuple[str, ...]:
-    """Why not to begin where hosts that hold their drives are to have disks of the cloud: the program would protect
-    them no longer, and the store would begin on what is empty."""
-    disks = {host.name for host in plan.hosts if host.machine is not None and not host.own_drives}
-    there = (step for step in steps if step.type == INSTANCE and step.op in ("same", "update") and step.name in disks)
-    names = sorted(step.name for step in there if own_drives(step.inputs or {}))
-    if not names:
-        return ()
-    return (
-        f"{', '.join(names)}: drives are in the host, and the Plan has disks of the cloud in their place\n"
-        "  remedy: undo the edit; a store on other drives is another environment, to which the data is moved",
+    """Why not to begin where a host stays and the drives in it do not all stay with the store, or are not there: the
+    engine sees nothing of that, and every host would lose them, or miss them, at once."""
+    planned = {host.name: host for host in plan.hosts if host.machine is not None}
+    found: dict[tuple[str, str], list[str]] = {}
+    for step in steps:
+        if step.type == INSTANCE and step.op in ("same", "update") and step.name in planned:
+            for reason in _stranded(planned[step.name], step.inputs or {}):
+                found.setdefault(reason, []).append(step.name)
+    environment = f"{plan.name}-{plan.environment}"
+    return tuple(
+        f"{', '.join(sorted(names))}: {what}\n  remedy: undo the edit; {remedy.format(environment=environment)}"
+        for (what, remedy), names in sorted(found.items())
     )
+
+
+# One host that differs from the rest is given up; of all of them no more than a failure domain may be gone at once.
+_GIVE_UP: Final = (
+    "or give the host up, no further one before `kakera doctor` shows no exposure: "
+    "kakera-infra destroy {environment} --release HOST --confirm HOST (docs/operate/destroy.md)"
+)
+
+
+def _stranded(host: PlannedHost, inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is wrong, and its remedy beside undoing the edit, of a host that is there with these arguments."""
+    if not own_drives(inputs):
+        return
+    if not host.own_drives:
+        yield (
+            "drives are in the host, and the Plan has disks of the cloud in their place",
+            "a store on other drives is another environment, to which the data is moved",
+        )
+        return
+    planned, used, there = len(host.drives), drives_used(inputs), _drives_there(inputs)
+    if used is not None and used > planned:
+        yield f"the store has {used} drives in the host, and the Plan has {planned}: the rest would be lost", _GIVE_UP
+    elif there is not None and there < planned:
+        kind = inputs.get("instanceType")
+        yield f"the Plan has {planned} drives in the host, and a {kind} has {there}: the rest are nowhere", _GIVE_UP
+
+
+def drives_used(inputs: Mapping[str, Any]) -> int | None:
+    """How many of the drives in a host the store has, by the host's tag; without one all that its type has. None: not
+    known."""
+    told = str((inputs.get("tags") or {}).get(DRIVES_TAG, ""))
+    return int(told) if told.isdecimal() else _drives_there(inputs)
+
+
+def _drives_there(inputs: Mapping[str, Any]) -> int | None:
+    found = catalogue.shipped().type(str(inputs.get("instanceType", "")))
+    return found.local_drives if found else None
 
 
 def _lost_wholes(changes: Iterable[Change]) -> Mapping[str, Change]:

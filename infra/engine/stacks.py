@@ -183,7 +183,7 @@ class Stack:
         for found in (exported.deployment or {}).get("resources", []):
             if found["urn"] in urns:
                 found["protect"] = False
-            needed = {urn for many in (found.get("propertyDependencies") or {}).values() for urn in many or ()}
+            needed = _needed(found)
             old = found.get("dependencies") or []
             found["dependencies"] = [urn for urn in old if urn not in urns or urn in needed]
         stack.import_stack(exported)
@@ -197,9 +197,14 @@ class Stack:
             raise EngineError(_words(error, watch.errors)) from error
         return _summary(watch.changes)
 
-    def destroy(self, on_step: OnStep, *, only: Collection[str] = ()) -> Summary:
-        """Everything but what is protected and what that depends on (P6); with `only` just these URNs."""
+    def destroy(self, on_step: OnStep, *, only: Collection[str] = (), keep: Collection[str] = ()) -> Summary:
+        """Everything but what is protected and what that depends on (P6); with `only` just these URNs.
+
+        `keep`: URNs that are protected in the state before, and from then on.
+        """
         self._refuse_other_mode()
+        if keep:
+            self._protect(keep)
         watch = _Watch(on_step)
         try:
             self._stack().destroy(
@@ -224,6 +229,18 @@ class Stack:
         return tuple(
             _kept(found) for found in resources if found.get("id") and not found["type"].startswith("pulumi:")
         )
+
+    def _protect(self, urns: Collection[str]) -> None:
+        """In the state alone, and none of these waits for what it takes no argument from, which would stay for nothing.
+        No program runs."""
+        stack = self._stack()
+        exported = stack.export_stack()
+        for found in (exported.deployment or {}).get("resources", []):
+            if found["urn"] in urns:
+                found["protect"] = True
+                needed = _needed(found)
+                found["dependencies"] = [urn for urn in found.get("dependencies") or [] if urn in needed]
+        stack.import_stack(exported)
 
     def _refuse_other_mode(self) -> None:
         """P7, where the program does not run to say it: the state was made in the mode that the stack file names."""
@@ -252,9 +269,13 @@ class Stack:
         return done.stdout
 
 
+def _needed(found: Mapping[str, Any]) -> set[str]:
+    """URNs of what a resource of the state takes an argument from."""
+    return {urn for many in (found.get("propertyDependencies") or {}).values() for urn in many or ()}
+
+
 def _kept(found: Mapping[str, Any]) -> Kept:
-    many = (found.get("propertyDependencies") or {}).values()
-    needs = {urn for urns in many for urn in urns or ()}
+    needs = _needed(found)
     return Kept(
         type=found["type"],
         name=found["urn"].rpartition("::")[2],

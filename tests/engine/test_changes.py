@@ -163,18 +163,37 @@ def test_one_of_several_hosts_is_let_go_whatever_waits_for_it(world: Callable[[s
 def test_a_host_that_drives_are_in_is_kept_whole_and_let_go_by_name(world: Callable[[str], World]) -> None:
     found = world(ENTRANCE)
     found.init(
-        "protect=true", "survive=host", "m=2", "storage.instance_type=ecs.d3s.2xlarge", "balancer.kind=none"
+        "protect=true", "survive=host", "m=2", "storage.instance_type=ecs.d3s.2xlarge", "balancer.kind=none",
+        "gateways.per_zone=1",
     )  # fmt: skip
     found.kakera("up", found.environment)
-    hosts = {host.id for host in found.of_type(HOSTS)}
+    made = {host.inputs["instanceName"]: host.id for host in found.of_type(HOSTS)}
+    first, second = (host.name for host in found.plan.hosts if host.drives)
+    hosts = {made[first], made[second]}
     told = found.kakera("destroy", found.environment, "--yes")
-    assert told.count("none: drives in a host have none") == len(hosts) == 2
+    assert told.count("none: drives in a host have none") == len(hosts) == 2 and len(made) == 4
     assert {host.id for host in found.of_type(HOSTS)} == hosts and found.of_type("vpc/switch:Switch")
     found.kakera("up", found.environment)
-    assert {host.id for host in found.of_type(HOSTS)} == hosts
-    first, second = (host.name for host in found.plan.hosts)
+    assert hosts < {host.id for host in found.of_type(HOSTS)}
     _release(found, first)
-    assert [host.inputs["instanceName"] for host in found.of_type(HOSTS)] == [second]
+    assert hosts & {host.id for host in found.of_type(HOSTS)} == {made[second]}
+    _is_kept_whatever_nobody_judged(found, made[second])
+
+
+def _is_kept_whatever_nobody_judged(world: World, host_id: str) -> None:
+    """The edit takes the engine's protection of a host away, and leaves the machine as it is: with its drives."""
+
+    def protected() -> bool:
+        (there,) = (one for one in world.state(REGION).values() if one.get("id") == host_id)
+        return bool(there.get("protect"))
+
+    world.init("storage.instance_type=ecs.g7.large")
+    assert protected()
+    world.pulumi("up", "--stack", f"acme-dev-{REGION}", "--yes", "--skip-preview")
+    assert not protected()
+    world.kakera("destroy", world.environment, "--yes")
+    (host,) = world.of_type(HOSTS)
+    assert host.id == host_id and host.inputs["deletionProtection"] is True and protected()
 
 
 @pytest.mark.slow

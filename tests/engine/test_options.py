@@ -129,12 +129,17 @@ def _group_has_its_bounds(world: World) -> None:
 
 
 def _hosts_stay_with_their_drives(world: World) -> None:
-    """Where their machine fails, and where the blueprint names another type."""
+    """Where their machine fails, and where the blueprint names another type, or would have the store leave some."""
     (one, _) = world.of_type("ecs/instance:Instance")
-    assert one.inputs["maintenanceAction"] == "Stop"
+    assert (one.inputs["maintenanceAction"], one.inputs["tags"]["kakera:drives"]) == ("Stop", "4")
     before = world.file.read_text()
-    world.file.write_text(edited(before, {"storage.instance_type": "ecs.d3s.4xlarge"}))
+    larger = {"storage.instance_type": "ecs.d3s.4xlarge"}
+    world.file.write_text(edited(before, {**larger, "storage.drives_per_host": 4}))
     assert "not done: instanceType" in world.kakera("up", world.environment)
+    world.file.write_text(edited(before, {**larger, "storage.drives_per_host": 8}))
+    assert "has 4: the rest are nowhere" in world.kakera("up", world.environment, code=2)
+    world.file.write_text(edited(before, {"storage.drives_per_host": 3}))
+    assert "has 4 drives in the host, and the Plan has 3" in world.kakera("up", world.environment, code=2)
     world.file.write_text(edited(before, {"storage.instance_type": "ecs.g7.large"}))
     assert "drives are in the host" in world.kakera("up", world.environment, code=2)
     world.file.write_text(before)

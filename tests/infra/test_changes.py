@@ -24,6 +24,7 @@ from infra.engine.changes import (
     table,
 )
 from infra.engine.stacks import blocked_steps
+from infra.naming import DRIVES_TAG
 from infra.rehearsal.metadata import Metadata
 from infra.rehearsal.rules import held
 from tests.infra.cloud_blueprints import cloud_plan
@@ -144,9 +145,46 @@ def test_a_host_that_drives_are_in_is_not_given_disks_in_their_place() -> None:
     name = hosts(plan)[0]
     (reason,) = stranded(plan, [step("same", INSTANCE, name, inputs=OWN)])
     assert reason.startswith(f"{name}: ") and "remedy: " in reason
-    own = cloud_plan(survive="host", storage={"instance_type": "ecs.d3s.4xlarge"})
+    own = cloud_plan(survive="host", storage={"instance_type": "ecs.d3s.2xlarge"})
     assert not stranded(own, [step("same", INSTANCE, name, inputs=OWN)])
     assert not stranded(plan, [step("same", INSTANCE, name, inputs={"instanceType": "ecs.g7.large"})])
+
+
+@pytest.mark.parametrize(
+    ("planned", "there", "told", "reason"),
+    [
+        ({"instance_type": "ecs.i4.16xlarge"}, "ecs.d3s.4xlarge", "8", "has 8 drives in the host, and the Plan has 4"),
+        ({"instance_type": "ecs.d3s.4xlarge", "drives_per_host": 7}, "ecs.d3s.4xlarge", "8", "and the Plan has 7"),
+        ({"instance_type": "ecs.d3s.4xlarge", "drives_per_host": 7}, "ecs.d3s.4xlarge", None, "and the Plan has 7"),
+        ({"instance_type": "ecs.d3s.2xlarge", "drives_per_host": 2}, "ecs.d3s.2xlarge", "3", "has 3 drives"),
+        ({"instance_type": "ecs.d3s.4xlarge"}, "ecs.d3s.2xlarge", "4", "has 8 drives in the host, and a"),
+        ({"instance_type": "ecs.d3s.4xlarge"}, "ecs.d3s.2xlarge", None, "a ecs.d3s.2xlarge has 4"),
+        # Of no catalogue: the tag alone says what the store has, and nobody what there is.
+        ({"instance_type": "ecs.i4.16xlarge"}, "ecs.i2.4xlarge", "8", "has 8 drives in the host"),
+        ({"instance_type": "ecs.i4.16xlarge"}, "ecs.i2.4xlarge", None, ""),
+        # More of those that are there, as many on another type, and what was tagged by hand after a drain.
+        ({"instance_type": "ecs.d3s.2xlarge"}, "ecs.d3s.2xlarge", "3", ""),
+        ({"instance_type": "ecs.d3s.4xlarge", "drives_per_host": 4}, "ecs.d3s.2xlarge", "4", ""),
+        ({"instance_type": "ecs.d3s.4xlarge", "drives_per_host": 4}, "ecs.d3s.4xlarge", "4", ""),
+    ],
+)
+def test_no_drive_in_a_host_leaves_the_store_or_is_missing_unsaid(
+    planned: dict[str, Any], there: str, told: str | None, reason: str
+) -> None:
+    plan = cloud_plan(survive="host", storage=planned)
+    inputs = {"instanceType": there, "tags": {DRIVES_TAG: told} if told else None}
+    names = hosts(plan)[:2]
+    found = stranded(plan, [step("update", INSTANCE, name, inputs=inputs) for name in names])
+    assert len(found) == bool(reason)
+    for one in found:
+        assert one.startswith(f"{', '.join(names)}: ") and reason in one
+        assert "remedy: undo the edit" in one and "destroy kakera-dev --release HOST --confirm HOST" in one
+
+
+def test_a_host_that_comes_or_goes_is_stranded_nowhere() -> None:
+    plan = cloud_plan(survive="host", storage={"instance_type": "ecs.d3s.4xlarge", "drives_per_host": 7})
+    there = {"instanceType": "ecs.d3s.4xlarge"}
+    assert not stranded(plan, [step("create", INSTANCE, hosts(plan)[0]), step("same", INSTANCE, "gone", inputs=there)])
 
 
 def test_a_stop_and_a_start_leave_drives_in_a_host_as_they_are() -> None:

@@ -120,6 +120,12 @@ KEPT: list[tuple[str, dict[str, Any], dict[str, Any], Where]] = [
         ("gateways", "instance_type"),
     ),
     (
+        "local-drives-fit",  # those of a group are no hosts of the Plan
+        {"gateways": {"scaling": True, "instance_type": "ecs.i4.2xlarge"}},
+        {"gateways": {"scaling": True, "instance_type": "ecs.c7.2xlarge"}},
+        ("gateways", "instance_type"),
+    ),
+    (
         "entrances-survive-zone",
         {"gateways": {"scaling": True, "min": 1}},
         {"gateways": {"scaling": True, "min": 2}},

@@ -10,6 +10,8 @@ import pytest
 from infra.blueprint.cloud import PlannedCompute, PlannedMachine, PlannedSnapshots
 from infra.blueprint.plan import PlannedDrive, PlannedHost
 from infra.components.compute import Compute, ComputeArgs, beijing
+from infra.rehearsal.metadata import Metadata
+from tests.engine.world import held
 from tests.infra.components.house import children, types
 from tests.infra.components.recorder import Recorded, named, of_type, only, record
 
@@ -163,6 +165,30 @@ def test_a_host_that_drives_are_in_is_what_holds_the_data(protect: bool) -> None
     assert "maintenanceAction" not in named(found, "s2").inputs
 
 
+def test_how_many_drives_of_its_own_the_store_has_is_told_by_a_tag() -> None:
+    found = built(host("s1", drives=3, **OWN), host("s2"), host("g1", drives=0, role="gateway"))
+    told = {one.name: one.inputs.get("tags") for one in of_type(found, "Instance")}
+    assert told == {"s1": {"kakera:drives": "3"}, "s2": None, "g1": None}
+    children(found, "Compute")
+
+
+@pytest.mark.parametrize("own", [{}, OWN])
+def test_nothing_of_a_host_that_holds_drives_replaces_it_later(own: dict[str, Any]) -> None:
+    """Not an argument that a later version sends and an older one did not, such as the agent of Security Center."""
+    found = built(host("s1", **own), host("g1", drives=0, role="gateway"))
+    known = Metadata.load().resource("alicloud:ecs/instance:Instance")
+    assert known is not None
+    replacing = {name for name, one in known.properties.items() if one.replaces}
+
+    def open_(name: str) -> set[str]:
+        one = named(found, name)
+        return (replacing & one.inputs.keys()) - set(one.ignore_changes)
+
+    assert open_("s1") == {"systemDiskCategory"}  # always was the same
+    assert open_("g1") == {"systemDiskCategory", "systemDiskEncrypted", "systemDiskKmsKeyId"}
+    assert "securityEnhancementStrategy" in named(found, "s1").inputs
+
+
 def test_a_newer_image_or_other_user_data_restarts_no_host() -> None:
     """Nor another address, or another key of those who may log in."""
     for one in of_type(built(host("s1"), host("g1", drives=0)), "Instance"):
@@ -222,3 +248,27 @@ def test_a_failure_domain_waits_for_the_one_before_it() -> None:
     waits = {name: {other for other, _ in pairs if named(found, name).waits_for(other)} for name, _ in pairs}
     assert waits == {"h1": set(), "h2": set(), "j1": {"h1", "h2"}, "k1": {"j1"}}
     assert not [one for one in of_type(found, "EcsDisk") if any(one.waits_for(name) for name, _ in pairs)]
+
+
+def mixed(**own: Any) -> list[Recorded]:
+    """A storage host and a gateway in each of two zones, as the Plan has them."""
+    pairs = [("h", "cn-hangzhou-h"), ("j", "cn-hangzhou-j")]
+    storage = [host(f"{name}-s", zone=zone, **{"drives": 1, **own}) for name, zone in pairs]
+    gateways = [host(f"{name}-g", zone=zone, drives=0, role="gateway") for name, zone in pairs]
+    return built(storage[0], gateways[0], storage[1], gateways[1])
+
+
+def test_hosts_without_drives_have_their_turn_after_those_with_some() -> None:
+    """Never two domains at once, and what holds data waits for nothing that holds none."""
+    found = mixed()
+    names = ["h-s", "j-s", "h-g", "j-g"]
+    waits = {name: [other for other in names if named(found, name).waits_for(other)] for name in names}
+    assert waits == {"h-s": [], "j-s": ["h-s"], "h-g": ["j-s"], "j-g": ["h-g"]}
+
+
+def test_what_is_kept_for_its_drives_keeps_no_gateway() -> None:
+    """A `destroy` leaves what a protected host waits for, and what that waits for (P6)."""
+    found = mixed(**OWN)
+    state = {one.urn: {"protect": one.protect, "parent": one.parent, "dependencies": one.depends_on} for one in found}
+    kept = {urn.rpartition("::")[2] for urn in held(state)}
+    assert {"h-s", "j-s"} <= kept and not {"h-g", "j-g"} & kept
