@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from infra.rehearsal.faults import Fault, FaultKind
 from tests.engine.small import ENTRANCE
 from tests.engine.world import World
@@ -11,6 +13,7 @@ from tests.engine.world import World
 HOSTS = "alicloud:ecs/instance:Instance"
 
 
+@pytest.mark.slow
 def test_a_domain_that_fails_stops_the_next(world: Callable[[str], World]) -> None:
     found = world(ENTRANCE)
     found.init("survive=host", "m=2")
