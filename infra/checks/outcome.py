@@ -14,6 +14,11 @@ __all__ = ["Check", "Finding", "Outcome", "Verdict", "Where"]
 Check = Callable[[Plan], Iterator[Finding]]
 
 
+def words(check: Callable[..., object]) -> str:
+    """What a check or a policy says when it passes: its docstring, on one line."""
+    return " ".join((check.__doc__ or "").split())
+
+
 class Verdict(StrEnum):
     """UNKNOWN: what is known is not enough to judge; it stops nothing, and is never shown as a pass."""
 

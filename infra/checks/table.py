@@ -10,7 +10,7 @@ from typing import Final
 
 from infra.blueprint.plan import Plan, PlannedWaiver
 from infra.checks import cloud, cost, exposure, geometry, losses, production, quotas, regions, waivers
-from infra.checks.outcome import Check, Finding, Outcome, Verdict
+from infra.checks.outcome import Check, Finding, Outcome, Verdict, words
 from infra.checks.policies import POLICIES
 
 
@@ -26,7 +26,7 @@ class Rule:
     @property
     def proves(self) -> str:
         """What holds when it passes: the check's own words."""
-        return " ".join((self.check.__doc__ or "").split())
+        return words(self.check)
 
 
 _GEOMETRY: Final[dict[str, Rule]] = {

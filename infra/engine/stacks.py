@@ -178,15 +178,13 @@ class Stack:
     def free(self, urns: Collection[str]) -> None:
         """In the state alone: none of these is protected by Pulumi, and what was only made after one waits for it no
         longer. No program runs."""
-        stack = self._stack()
-        exported = stack.export_stack()
-        for found in (exported.deployment or {}).get("resources", []):
+
+        def freed(found: dict[str, Any]) -> None:
             if found["urn"] in urns:
                 found["protect"] = False
-            needed = _needed(found)
-            old = found.get("dependencies") or []
-            found["dependencies"] = [urn for urn in old if urn not in urns or urn in needed]
-        stack.import_stack(exported)
+            _unwait(found, urns)
+
+        self._rewrite(freed)
 
     def refresh(self, on_step: OnStep) -> Summary:
         self._refuse_other_mode()
@@ -233,13 +231,20 @@ class Stack:
     def _protect(self, urns: Collection[str]) -> None:
         """In the state alone, and none of these waits for what it takes no argument from, which would stay for nothing.
         No program runs."""
+
+        def kept(found: dict[str, Any]) -> None:
+            if found["urn"] in urns:
+                found["protect"] = True
+                _unwait(found, found.get("dependencies") or ())
+
+        self._rewrite(kept)
+
+    def _rewrite(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Each resource of the state, as the engine keeps it, changed in place."""
         stack = self._stack()
         exported = stack.export_stack()
         for found in (exported.deployment or {}).get("resources", []):
-            if found["urn"] in urns:
-                found["protect"] = True
-                needed = _needed(found)
-                found["dependencies"] = [urn for urn in found.get("dependencies") or [] if urn in needed]
+            change(found)
         stack.import_stack(exported)
 
     def _refuse_other_mode(self) -> None:
@@ -267,6 +272,13 @@ class Stack:
         if done.returncode:
             raise EngineError(f"pulumi {' '.join(arguments[:2])}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
+
+
+def _unwait(found: dict[str, Any], urns: Collection[str]) -> None:
+    """It waits for none of these any more but what it takes an argument from."""
+    needed = _needed(found)
+    old = found.get("dependencies") or []
+    found["dependencies"] = [urn for urn in old if urn not in urns or urn in needed]
 
 
 def _needed(found: Mapping[str, Any]) -> set[str]:

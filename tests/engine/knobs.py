@@ -20,7 +20,14 @@ THREE: Final = "three-zone"
 ROOM: Final = "hybrid"
 TWO_REGIONS: Final = "multi-region"
 EDGE: Final = "cdn-edge"
-BLUEPRINTS: Final = (ONE, THREE, ROOM, TWO_REGIONS, EDGE)
+# Every blueprint of the cloud, and what it runs with.
+RUNNING: Final[Mapping[str, tuple[str, ...]]] = {
+    ONE: ("size=S", "protect=true"),
+    THREE: ("size=S", "gateways.per_zone=1", "protect=true"),
+    ROOM: ("protect=true",),
+    TWO_REGIONS: ("size=S", "protect=true"),
+    EDGE: ("size=S", "protect=true"),
+}
 LISTS: Final = frozenset({"hosts", "regions", "waivers"})
 # What can follow beside a class of change.
 SAME: Final = "same"  # the same Plan: this blueprint has no use of the knob
@@ -82,9 +89,9 @@ Recorded on the rehearsal by `tests/engine/test_knobs.py`, and held against it.
 
 def page() -> str:
     """Markdown: a row for each knob, a column for each blueprint."""
-    by = {blueprint: recorded(blueprint) for blueprint in BLUEPRINTS}
-    heads = ("knob", "tried", *BLUEPRINTS)
-    rows = [(f"`{knob}`", _value(row), *(by[one][knob] for one in BLUEPRINTS)) for knob, row in KNOBS.items()]
+    by = {blueprint: recorded(blueprint) for blueprint in RUNNING}
+    heads = ("knob", "tried", *RUNNING)
+    rows = [(f"`{knob}`", _value(row), *(by[one][knob] for one in RUNNING)) for knob, row in KNOBS.items()]
     return "\n".join([HEAD, *(f"| {' | '.join(row)} |" for row in (heads, ("---",) * len(heads), *rows)), ""])
 
 

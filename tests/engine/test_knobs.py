@@ -22,18 +22,11 @@ from infra.blueprint.model import Blueprint
 from infra.checks import Verdict
 from infra.engine.changes import Change, Harm, classified, refusals, stranded
 from infra.engine.programs import EngineError
-from tests.engine.knobs import KNOBS, LISTS, RECORDED, REFUSED, SAME, WRONG, names, page, path_of, recorded
+from tests.engine.knobs import KNOBS, LISTS, RECORDED, REFUSED, RUNNING, SAME, WRONG, names, page, path_of, recorded
 from tests.engine.world import World
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "operate" / "knobs.md"
 WRITE: Final = os.environ.get("KAKERA_GOLDEN") == "write"
-RUNNING: Final = {
-    "single-ecs": ("size=S", "protect=true"),
-    "three-zone": ("size=S", "gateways.per_zone=1", "protect=true"),
-    "hybrid": ("protect=true",),
-    "multi-region": ("size=S", "protect=true"),
-    "cdn-edge": ("size=S", "protect=true"),
-}
 
 
 @dataclass(frozen=True)

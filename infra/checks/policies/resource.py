@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from infra.checks.outcome import words
+
 
 class Unknown(Enum):
     """What only the cloud will know, or a secret: nothing is said of it."""
@@ -47,7 +49,7 @@ class Policy:
     @property
     def proves(self) -> str:
         """What holds when it passes: the check's own words."""
-        return " ".join((self.check.__doc__ or "").split())
+        return words(self.check)
 
 
 def known(value: Any) -> Any:
